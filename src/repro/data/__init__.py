@@ -1,0 +1,1 @@
+"""Data sets in MVTec AD layout: drawn, read and checked."""

@@ -1,0 +1,148 @@
+"""A data set is judged before anything trains: every fault is listed at once, each with its path.
+
+A data set without faults becomes one manifest a category: what is there, and the SHA-256 of each file.
+"""
+
+import warnings
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from PIL import Image
+
+from repro.data.layout import GOOD, Sample, samples
+from repro.errors import DataError, ReproError
+from repro.records import CategoryRecord
+from repro.runs import fingerprint, sha256
+
+#: Training images, normal and all test images, and image width of the official MVTec AD.
+#: Source: Bergmann et al., IJCV 129, 2021, table 1, doi 10.1007/s11263-020-01400-4.
+OFFICIAL = {
+    "bottle": (209, 20, 83, 900),
+    "cable": (224, 58, 150, 1024),
+    "capsule": (219, 23, 132, 1000),
+    "carpet": (280, 28, 117, 1024),
+    "grid": (264, 21, 78, 1024),
+    "hazelnut": (391, 40, 110, 1024),
+    "leather": (245, 32, 124, 1024),
+    "metal_nut": (220, 22, 115, 700),
+    "pill": (267, 26, 167, 800),
+    "screw": (320, 41, 160, 1024),
+    "tile": (230, 33, 117, 840),
+    "toothbrush": (60, 12, 42, 1024),
+    "transistor": (213, 40, 100, 1024),
+    "wood": (247, 19, 79, 1024),
+    "zipper": (240, 32, 151, 1024),
+}
+
+Progress = Callable[[int, int], None]
+
+
+def examine(root: Path, categories: Sequence[str], progress: Progress | None = None) -> dict[str, dict[str, Any]]:
+    """Manifest of each category: `root`, `files` (name to SHA-256) and `record`, a CategoryRecord.
+
+    Raises ReproError where there is no such folder, DataError with every fault of every category otherwise.
+    """
+    if not root.is_dir():
+        raise ReproError("no such folder", where=root, mend="give --data-root a folder in MVTec AD layout")
+    absent = [category for category in categories if not (root / category).is_dir()]
+    if absent:
+        present = ", ".join(sorted(entry.name for entry in root.iterdir() if entry.is_dir())) or "none"
+        raise ReproError(
+            f"no category {', '.join(absent)}", where=root, mend=f"choose with --categories from those there: {present}"
+        )
+    found = {category: samples(root, category) for category in categories}
+    total = sum(len(those) for those in found.values())
+    done = 0
+    problems: list[str] = []
+    manifests = {}
+    for category, those in found.items():
+        problems += _folder_problems(root / category, those)
+        sizes: set[tuple[int, int]] = set()
+        modes: set[str] = set()
+        for sample in those:
+            read = _read(sample.image)
+            if isinstance(read, str):
+                problems.append(read)
+            else:
+                sizes.add(read.size)
+                modes.add(read.mode)
+            # An unreadable image says nothing about the size its mask should have.
+            if sample.mask is not None:
+                problems += _mask_problems(sample.mask, None if isinstance(read, str) else read.size)
+            done += 1
+            if progress:
+                progress(done, total)
+        if not problems:
+            manifests[category] = _manifest(root, those, sizes, modes)
+    if problems:
+        raise DataError(problems, where=root, mend="mend or remove these files; nothing was trained")
+    return manifests
+
+
+def is_official(categories: dict[str, CategoryRecord]) -> bool:
+    """Whether every category has the split sizes and the image size of the official MVTec AD."""
+    return all(
+        (record.train, record.test[GOOD], sum(record.test.values()), record.image_sizes)
+        == (*OFFICIAL[name][:3], ((OFFICIAL[name][3],) * 2,))
+        if name in OFFICIAL
+        else False
+        for name, record in categories.items()
+    )
+
+
+def _folder_problems(folder: Path, those: Sequence[Sample]) -> list[str]:
+    counts = Counter((sample.split, sample.defect == GOOD) for sample in those)
+    wanted: dict[tuple[Literal["train", "test"], bool], Path] = {
+        ("train", True): folder / "train" / GOOD,
+        ("test", True): folder / "test" / GOOD,
+        ("test", False): folder / "test" / "<defect>",
+    }
+    problems = [f"{place}: no .png image" for key, place in wanted.items() if not counts[key]]
+    expected = {sample.mask for sample in those}
+    masks = (folder / "ground_truth").glob("*/*.[pP][nN][gG]")
+    # anomalib pairs sorted masks with sorted images, so one mask too many shifts all that follow.
+    return problems + [f"{mask}: a mask without an image" for mask in sorted(masks) if mask not in expected]
+
+
+def _read(path: Path) -> Image.Image | str:
+    """The image, decoded; or what is wrong with it."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            # `load` forgives a file that ends too early as long as all its pixels are there; `verify` does not.
+            with Image.open(path) as image:
+                image.verify()
+            with Image.open(path) as image:
+                image.load()
+                return image
+    except FileNotFoundError:
+        return f"{path}: missing"
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        return f"{path}: not a readable image ({error})"
+
+
+def _mask_problems(path: Path, size: tuple[int, int] | None) -> list[str]:
+    mask = _read(path)
+    if isinstance(mask, str):
+        return [mask]
+    if size is not None and mask.size != size:
+        return [f"{path}: mask of {mask.size[0]} x {mask.size[1]} for an image of {size[0]} x {size[1]}"]
+    if not np.asarray(mask.convert("L")).any():
+        return [f"{path}: mask marks no pixel"]
+    return []
+
+
+def _manifest(root: Path, those: Sequence[Sample], sizes: set[tuple[int, int]], modes: set[str]) -> dict[str, Any]:
+    paths = [path for sample in those for path in (sample.image, sample.mask) if path is not None]
+    files = {path.relative_to(root).as_posix(): sha256(path) for path in sorted(paths)}
+    record = CategoryRecord(
+        train=sum(sample.split == "train" for sample in those),
+        test=dict(sorted(Counter(sample.defect for sample in those if sample.split == "test").items())),
+        image_sizes=tuple(sorted(sizes)),
+        modes=tuple(sorted(modes)),
+        fingerprint=fingerprint(files),
+    )
+    return {"root": str(root), "files": files, "record": record.model_dump(mode="json")}

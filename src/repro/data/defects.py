@@ -1,0 +1,355 @@
+"""A surface in, the same surface with one defect out, and the mask of the pixels that the defect changes.
+
+Every defect is drawn through a weight in 0..1 that falls to exactly 0; its mask is where that weight matters.
+`strength` in 0..1 scales contrast and, for displacements, distance: at 0.3 a defect is hard to see.
+"""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from scipy import ndimage
+
+from repro.data.textures import SIDE, Array, Break, Frame, Mask, Mesh, Surface, bump, noise, towards
+
+#: Changed image [H, W, C] in grey levels and mask [H, W].
+Drawn = tuple[Array, Mask]
+
+#: A weight below this changes a pixel by no more than the sensor noise does.
+VISIBLE = 0.12
+
+
+def bent(mesh: Mesh, rng: np.random.Generator, strength: float) -> Drawn:
+    """Wires pushed aside by a smooth displacement."""
+    radius = rng.uniform(16, 34)
+    heading = rng.uniform(0, 2 * np.pi)
+    push = bump(_oval(mesh.frame, _spot(rng, 45), radius * rng.uniform(1, 1.5), radius, rng.uniform(0, np.pi)))
+    push = push * (2.2 + 6.5 * strength) * np.clip(1 + 0.25 * noise(mesh.frame, rng, 25), 0.3, 1.7)
+    shift = towards(heading)
+    image, covered = mesh.redraw((push * shift[0], push * shift[1]))
+    return _where_wires_moved(mesh, image, covered, push > 0.2)
+
+
+def broken(mesh: Mesh, rng: np.random.Generator, strength: float) -> Drawn:
+    """One wire with a piece missing and its loose ends standing aside."""
+    row, column = (int(place / mesh.frame.pixel) for place in _spot(rng, 35))
+    gap = Break(
+        strand=int(np.round(mesh.across[row, column] / mesh.pitch)),
+        middle=float(mesh.along[row, column]),
+        half=rng.uniform(2.4, 3.4) + rng.uniform(1, 5) * strength,
+        aside=float(rng.choice([-1, 1])) * rng.uniform(0.5, 4.5) * strength,
+    )
+    image, covered = mesh.redraw(gap=gap)
+    return _where_wires_moved(mesh, image, covered, np.ones_like(covered, dtype=np.bool_))
+
+
+def _where_wires_moved(mesh: Mesh, image: Array, covered: Array, where: Mask) -> Drawn:
+    """The mask takes the wires' old and new place where the picture differs, with the small holes between."""
+    changed = np.abs(image - mesh.image)[..., 0]
+    touched = where & ((covered > 0) | (mesh.redraw()[1] > 0) | (changed > 4))
+    mask = ndimage.binary_closing(touched & (changed > 4), iterations=max(1, round(1 / mesh.frame.pixel)))
+    return np.where((changed > 4)[..., None], image, mesh.image), np.asarray(mask | (changed > 4), dtype=np.bool_)
+
+
+def grid_glue(mesh: Mesh, rng: np.random.Generator, strength: float) -> Drawn:
+    """A translucent drop over the mesh, bright or dark, with a glossy rim."""
+    depth = _blob(mesh.frame, rng, _spot(rng, 40), rng.uniform(9, 30), 0.28)
+    alpha = _edge(depth, 1.6)
+    tone = rng.choice([rng.uniform(60, 85), rng.uniform(140, 185)])
+    under = mesh.frame.blur(mesh.image[..., 0], 1.4)
+    gloss = mesh.frame.slope(mesh.frame.blur(np.clip(depth, 0, 6), 1.5), -mesh.light)
+    tone = tone + 9 * noise(mesh.frame, rng, 18) + 45 * gloss
+    glue = under + (0.2 + 0.65 * strength) * (tone - under)
+    return _laid(mesh, glue[..., None], alpha)
+
+
+def metal_contamination(mesh: Mesh, rng: np.random.Generator, strength: float) -> Drawn:
+    """A small bright flake or shaving with a dark edge."""
+    frame = mesh.frame
+    if rng.random() < 0.5:
+        depth = _blob(frame, rng, _spot(rng, 25), rng.uniform(4.2, 8), 0.45)
+    else:
+        off, _ = _along(frame, _path(rng, rng.uniform(14, 32), 1.6, 25), 6)
+        depth = rng.uniform(1.3, 2.4) + 0.6 * noise(frame, rng, 5) - np.abs(off)
+    glint = frame.slope(frame.blur(np.clip(depth, 0, 3), 0.7) + 0.5 * noise(frame, rng, 4), mesh.light)
+    tone = 95 + 90 * strength + 55 * np.clip(-glint, -1, 1) + 16 * noise(frame, rng, 2.5)
+    tone = np.where(depth < 0.5, 38.0, tone)
+    return _laid(mesh, tone[..., None], _edge(depth, 0.8) * (0.55 + 0.45 * strength))
+
+
+def thread(mesh: Mesh, rng: np.random.Generator, strength: float) -> Drawn:
+    """A long thin curved fibre across the mesh."""
+    off, _ = _along(mesh.frame, _path(rng, rng.uniform(70, 190), 2.2, 30), 5)
+    width = max(rng.uniform(0.75, 1.35), 0.6 * mesh.frame.pixel)
+    alpha = _edge(width - np.abs(off), 0.7) * (0.35 + 0.6 * strength)
+    tone = rng.choice([rng.uniform(22, 40), rng.uniform(165, 225)]) * (1 - 0.25 * (off / width))
+    return _laid(mesh, tone[..., None], alpha)
+
+
+def crack(tile: Surface, rng: np.random.Generator, strength: float) -> Drawn:
+    """A thin dark line that wanders and branches, with one light edge."""
+    frame = tile.frame
+    trunk = _path(rng, rng.uniform(70, 190), 0.7, 45, jitter=0.45)
+    width = max(rng.uniform(0.55, 0.8) + 0.9 * strength * rng.random(), 0.6 * frame.pixel)
+    depth = _tapered(frame, trunk, width)
+    for _ in range(int(rng.integers(0, 4))):
+        knot = int(rng.integers(3, len(trunk) - 3))
+        ahead = trunk[knot + 1] - trunk[knot]
+        heading = np.arctan2(ahead[1], ahead[0]) + rng.choice([-1, 1]) * rng.uniform(0.4, 1.2)
+        branch = _path(rng, rng.uniform(18, 60), 0.7, 45, jitter=0.45, start=trunk[knot], heading=heading)
+        depth = np.maximum(depth, _tapered(frame, branch, 0.75 * width))
+    dark = _edge(depth, 0.8)
+    light = _edge(depth + 1.0, 0.9) * (1 - dark) * np.clip(frame.slope(frame.blur(dark, 1.0), tile.light) * 4, 0, 1)
+    image = tile.image * (1 + 0.35 * strength * light[..., None])
+    grey = np.array([34.0, 33, 31]) + 8 * noise(frame, rng, 4)[..., None]
+    alpha = (0.3 + 0.6 * strength) * dark
+    image = image + alpha[..., None] * (grey - image)
+    return image, (dark > 2 * VISIBLE) | (light > 2 * VISIBLE)
+
+
+def glue_strip(tile: Surface, rng: np.random.Generator, strength: float) -> Drawn:
+    """A translucent whitish band whose edges shine."""
+    frame = tile.frame
+    off, _ = _along(frame, _path(rng, rng.uniform(80, 170), 0.5, 55), 30)
+    width = rng.uniform(6, 14) + 1.2 * noise(frame, rng, 16)
+    depth = width - np.abs(off)
+    alpha = _edge(depth, 1.0)
+    rim = bump((depth - 1.6) / 1.6)
+    tone = np.array([196.0, 192, 178]) + (7 * noise(frame, rng, 40, 4) + 34 * rim)[..., None]
+    film = frame.blur(tile.image, 0.8)
+    film = film + (0.12 + 0.5 * strength) * (tone - film)
+    return _laid(tile, film, alpha)
+
+
+def gray_stroke(tile: Surface, rng: np.random.Generator, strength: float) -> Drawn:
+    """A brush stroke of even grey with the streaks of bristles."""
+    frame = tile.frame
+    off, part = _along(frame, _path(rng, rng.uniform(35, 100), 1.0, 45), 22)
+    width = rng.uniform(4, 10) * np.clip(1 + 0.15 * noise(frame, rng, 14), 0.6, 1.4)
+    streak = np.sin(rng.uniform(2.2, 3.2) * off + 1.5 * noise(frame, rng, 30) + 5 * part)
+    depth = width - np.abs(off) - np.clip(6 * (part - 0.75), 0, None) * (1 + streak)
+    tone = np.array([1.0, 0.99, 0.965]) * (rng.uniform(98, 140) + 5 * streak + 3 * noise(frame, rng, 5))[..., None]
+    return _laid(tile, tone, _edge(depth, 1.2) * np.clip(0.3 + 0.6 * strength + 0.07 * streak, 0, 1))
+
+
+def oil(tile: Surface, rng: np.random.Generator, strength: float) -> Drawn:
+    """A dark stain with a soft edge, slightly yellow."""
+    frame = tile.frame
+    radius = rng.uniform(18, 52)
+    depth = _blob(frame, rng, _spot(rng, 45), radius, 0.3)
+    alpha = _edge(depth - 0.08 * radius, 0.3 * radius) * np.clip(0.9 + 0.12 * noise(frame, rng, 12), 0.4, 1)
+    stain = tile.image * (1 - (0.13 + 0.42 * strength) * np.array([0.9, 0.97, 1.15]))
+    return _laid(tile, stain, alpha)
+
+
+def rough(tile: Surface, rng: np.random.Generator, strength: float) -> Drawn:
+    """An area worn dull: its pattern is paler, and a fine grain covers it."""
+    frame = tile.frame
+    alpha = _edge(_blob(frame, rng, _spot(rng, 45), rng.uniform(15, 48), 0.35), 5.0)
+    even = frame.blur(tile.image, 9) * 0.6 + 0.4 * tile.image.mean((0, 1))
+    relief = frame.slope(noise(frame, rng, 2.6) + 0.7 * noise(frame, rng, 4.5), tile.light)
+    worn = tile.image + (0.15 + 0.4 * strength) * (even - tile.image)
+    worn = worn * (1 + 0.02 + 0.05 * strength + (0.05 + 0.1 * strength) * relief[..., None])
+    return _laid(tile, worn, alpha)
+
+
+def color(leather: Surface, rng: np.random.Generator, strength: float) -> Drawn:
+    """A spot or a stroke of red, grey or blue colour in which the creases stay visible."""
+    frame = leather.frame
+    if rng.random() < 0.55:
+        depth = _blob(frame, rng, _spot(rng, 22), rng.uniform(4.2, 11), 0.35)
+    else:
+        off, _ = _along(frame, _path(rng, rng.uniform(20, 45), 2.0, 28), 6)
+        depth = rng.uniform(1.1, 2.6) + 0.5 * noise(frame, rng, 6) - np.abs(off)
+    tone = [np.array([88.0, 22, 20]), np.array([112.0, 118, 116]), np.array([62.0, 70, 104])][int(rng.integers(3))]
+    shade = leather.image.mean(2) / frame.blur(leather.image.mean(2), 6)
+    cover = np.clip(0.25 + 0.6 * strength + 0.1 * noise(frame, rng, 4), 0.1, 0.95)
+    return _laid(leather, tone * (shade**1.5)[..., None], _edge(depth, 1.2) * cover)
+
+
+def cut(leather: Surface, rng: np.random.Generator, strength: float) -> Drawn:
+    """A thin slit with a dark shadow and a light lip, and loose fibres at one end."""
+    frame = leather.frame
+    points = _path(rng, rng.uniform(14, 44), 1.0, 28, jitter=0.3)
+    off, part = _along(frame, points, 9)
+    taper = np.sqrt(np.clip(1 - (2 * part - 1) ** 2, 0, 1))
+    width = (max(0.9, 0.7 * frame.pixel) + 1.1 * strength * rng.random()) * taper
+    slit = _edge(width - np.abs(off), 0.9)
+    lips = bump(off / 5.5) * taper
+    shade = (0.12 + 0.3 * strength) * np.clip(frame.slope(frame.blur(lips, 0.6), leather.light) * 4.5, -0.9, 1.1)
+    image = leather.image * (1 + shade)[..., None]
+    image = image + ((0.35 + 0.6 * strength) * slit)[..., None] * (np.array([32.0, 19, 17]) - image)
+    near = np.hypot(frame.x - points[-1, 0], frame.y - points[-1, 1])
+    fibre = bump(near / 4.5) * np.clip(noise(frame, rng, 1.7) - 0.2, 0, 1) * strength
+    image = image + fibre[..., None] * (np.array([205.0, 172, 150]) - image)
+    return image, (slit > 2 * VISIBLE) | (np.abs(shade) > 0.04) | (fibre > 0.05)
+
+
+def fold(leather: Surface, rng: np.random.Generator, strength: float) -> Drawn:
+    """A long shallow ridge, light on one side and in shadow on the other, that stretches the creases."""
+    frame = leather.frame
+    width = rng.uniform(6, 13)
+    off, part = _along(frame, _path(rng, rng.uniform(38, 110), 0.4, 40), 2 * width)
+    ridge = bump(off / width) * bump(2 * part - 1)
+    shade = np.clip(frame.slope(frame.blur(ridge, 0.8), leather.light) * width * 0.45, -0.75, 0.8)
+    image = _pulled(leather, 2.5 * strength * ridge * leather.light[0], 2.5 * strength * ridge * leather.light[1])
+    image = image * (1 + (0.28 + 0.6 * strength) * shade - 0.08 * strength * ridge)[..., None]
+    mask = ridge > VISIBLE / 2
+    return np.where(
+        mask[..., None], image, leather.image + _edge(ridge, VISIBLE)[..., None] * (image - leather.image)
+    ), mask
+
+
+def leather_glue(leather: Surface, rng: np.random.Generator, strength: float) -> Drawn:
+    """A glossy round drop: dark rim, highlight, a shadow on the side away from the light."""
+    frame = leather.frame
+    place, radius = _spot(rng, 22), rng.uniform(4.5, 12)
+    depth = _blob(frame, rng, place, radius, 0.1)
+    alpha = _edge(depth, 0.9)
+    dome = np.sqrt(np.clip(depth, 0, None) * radius)
+    facing = frame.slope(frame.blur(dome, 0.8), -leather.light)
+    tone = (
+        frame.blur(leather.image, 2.5)
+        * (0.9 + 0.22 * np.clip(facing, -1.2, 1.5) + 0.02 * noise(frame, rng, 4))[..., None]
+    )
+    spot = place + leather.light * 0.5 * radius
+    shine = bump(
+        _oval(frame, spot, 0.4 * radius, 0.2 * radius, np.arctan2(leather.light[1], leather.light[0]) + np.pi / 2)
+    )
+    tone = tone + (shine * (20 + 130 * strength))[..., None] * np.array([1.0, 0.93, 0.85])
+    behind = _oval(frame, place - leather.light * 0.3 * radius, 1.12 * radius, 1.12 * radius, 0.0)
+    shadow = _edge((1 - behind) * radius, 0.25 * radius) * (0.12 + 0.3 * strength)
+    image = leather.image * (1 - shadow)[..., None]
+    image = image + (alpha * (0.35 + 0.6 * strength))[..., None] * (tone - image)
+    return image, (alpha > VISIBLE) | (shadow > 0.05)
+
+
+def poke(leather: Surface, rng: np.random.Generator, strength: float) -> Drawn:
+    """A small dark hole whose rim is puckered: creases run into it, lit on one side."""
+    frame = leather.frame
+    place, reach = _spot(rng, 20), rng.uniform(6.5, 11)
+    right, down = frame.x - place[0], frame.y - place[1]
+    away = np.hypot(right, down)
+    dent = bump(away / reach)
+    pull = 0.35 * strength * dent
+    image = _pulled(leather, -right * pull, -down * pull)
+    puckers = 1 + 0.35 * np.sin(int(rng.integers(4, 8)) * np.arctan2(down, right) + rng.uniform(0, 6))
+    shade = np.clip(frame.slope(-dent, leather.light) * reach * 0.4 * puckers, -0.6, 0.8)
+    image = image * (1 + (0.25 + 0.4 * strength) * shade)[..., None]
+    hole = _edge(_blob(frame, rng, place, rng.uniform(1.2, 1.6) + 0.9 * strength, 0.3), 0.9)
+    image = image + (hole * (0.3 + 0.65 * strength))[..., None] * (np.array([34.0, 22, 20]) - image)
+    lip = bump(_oval(frame, place - leather.light * 2.6, 1.7, 1.1, rng.uniform(0, np.pi))) * strength * 0.7
+    image = image + lip[..., None] * (np.array([196.0, 150, 128]) - image)
+    mask = dent > VISIBLE
+    return np.where(
+        mask[..., None], image, leather.image + _edge(dent, VISIBLE)[..., None] * (image - leather.image)
+    ), mask
+
+
+#: Defects of the mesh and of the other surfaces, by category and MVTec AD's name.
+MESH: Mapping[str, Callable[[Mesh, np.random.Generator, float], Drawn]] = {
+    "bent": bent,
+    "broken": broken,
+    "glue": grid_glue,
+    "metal_contamination": metal_contamination,
+    "thread": thread,
+}
+TILE: Mapping[str, Callable[[Surface, np.random.Generator, float], Drawn]] = {
+    "crack": crack,
+    "glue_strip": glue_strip,
+    "gray_stroke": gray_stroke,
+    "oil": oil,
+    "rough": rough,
+}
+LEATHER: Mapping[str, Callable[[Surface, np.random.Generator, float], Drawn]] = {
+    "color": color,
+    "cut": cut,
+    "fold": fold,
+    "glue": leather_glue,
+    "poke": poke,
+}
+
+
+def _laid(surface: Surface, layer: Array, alpha: Array) -> Drawn:
+    """`layer` [H, W, C] over the surface with weight `alpha` [H, W]."""
+    image = surface.image + alpha[..., None] * (layer - surface.image)
+    return image, alpha > VISIBLE * max(float(alpha.max()), VISIBLE)
+
+
+def _edge(depth: Array, soft: float) -> Array:
+    """0 outside, 1 inside, by depth below the border; smooth over `soft` to either side."""
+    part = np.clip(0.5 + depth / (2 * soft), 0, 1)
+    return np.asarray(part * part * (3 - 2 * part), dtype=np.float64)
+
+
+def _spot(rng: np.random.Generator, margin: float) -> Array:
+    """A place [2] (x, y) at least `margin` away from the image border."""
+    return rng.uniform(margin, SIDE - margin, 2)
+
+
+def _oval(frame: Frame, place: Array, long: float, short: float, angle: float) -> Array:
+    """Distance from `place` [H, W], 1 on an ellipse with half axes `long` and `short`."""
+    right, down = frame.x - place[0], frame.y - place[1]
+    first = right * np.cos(angle) + down * np.sin(angle)
+    second = down * np.cos(angle) - right * np.sin(angle)
+    return np.asarray(np.hypot(first / long, second / short), dtype=np.float64)
+
+
+def _blob(frame: Frame, rng: np.random.Generator, place: Array, radius: float, uneven: float) -> Array:
+    """Depth [H, W] below the border of an irregular spot, positive inside."""
+    stretch = rng.uniform(1.0, 1.0 + 2 * uneven)
+    distance = _oval(frame, place, stretch, 1 / stretch, rng.uniform(0, np.pi))
+    # The unevenness is bounded so that the spot keeps its size, and fades far away so that no island appears.
+    ripple = np.tanh(0.7 * noise(frame, rng, max(2.0, 1.1 * radius)) + 0.3 * noise(frame, rng, max(2.0, 0.45 * radius)))
+    return np.asarray(radius * (1 + uneven * ripple * np.clip(2.2 - distance / radius, 0, 1)) - distance)
+
+
+def _path(
+    rng: np.random.Generator,
+    length: float,
+    curl: float,
+    margin: float,
+    jitter: float = 0.0,
+    start: Array | None = None,
+    heading: float | None = None,
+) -> Array:
+    """Corner points [25, 2] of a line that wanders; without `start` its middle lies `margin` inside the image."""
+    turning = np.cumsum(rng.normal(0, 0.06, 24) + rng.normal(0, 0.06)) * curl + rng.normal(0, 1, 24) * jitter
+    direction = (rng.uniform(0, 2 * np.pi) if heading is None else heading) + turning
+    steps = np.stack([np.cos(direction), np.sin(direction)], 1) * length / 24
+    points = np.concatenate([np.zeros((1, 2)), np.cumsum(steps, 0)])
+    return points + start if start is not None else points - points[12] + _spot(rng, margin)
+
+
+def _along(frame: Frame, points: Array, reach: float) -> tuple[Array, Array]:
+    """Signed distance [H, W] from a line, huge beyond `reach`, and the nearest place on it in 0..1."""
+    off, part = np.full((frame.size, frame.size), 4 * SIDE), np.zeros((frame.size, frame.size))
+    low = np.clip(np.floor((points.min(0) - reach) / frame.pixel), 0, frame.size).astype(int)
+    high = np.clip(np.ceil((points.max(0) + reach) / frame.pixel), 0, frame.size).astype(int)
+    window = slice(low[1], high[1]), slice(low[0], high[0])
+    x, y = frame.x[window], frame.y[window]
+    for number, (start, step) in enumerate(zip(points[:-1], np.diff(points, axis=0), strict=True)):
+        place = np.clip(((x - start[0]) * step[0] + (y - start[1]) * step[1]) / (step @ step), 0, 1)
+        right, down = x - start[0] - place * step[0], y - start[1] - place * step[1]
+        distance = np.hypot(right, down)
+        nearer = distance < np.minimum(np.abs(off[window]), reach)
+        off[window] = np.where(nearer, np.copysign(distance, step[0] * down - step[1] * right), off[window])
+        part[window] = np.where(nearer, (number + place) / len(points[1:]), part[window])
+    return off, part
+
+
+def _tapered(frame: Frame, points: Array, width: float) -> Array:
+    """Depth [H, W] inside a line of half width `width` that thins out to its end."""
+    off, part = _along(frame, points, 4 * width + 3)
+    return np.asarray(np.maximum(width * (1 - 0.7 * part), 0.4 * frame.pixel) - np.abs(off), dtype=np.float64)
+
+
+def _pulled(surface: Surface, right: Array, down: Array) -> Array:
+    """The surface's image with its content moved by `right` and `down` [H, W], units of length."""
+    frame = surface.frame
+    rows, columns = np.indices((frame.size, frame.size), dtype=np.float64)
+    places = [rows - down / frame.pixel, columns - right / frame.pixel]
+    channels = [
+        ndimage.map_coordinates(channel, places, order=1, mode="nearest")
+        for channel in np.moveaxis(surface.image, 2, 0)
+    ]
+    return np.stack(channels, 2)

@@ -1,0 +1,77 @@
+"""Data: a study's images drawn or found, checked, and their manifests written, before anything trains."""
+
+from pathlib import Path
+from typing import Any
+
+from repro.data import checks
+from repro.errors import ReproError
+from repro.progress import Progress
+from repro.runs import RunFolder, fingerprint, read_json, sha256, write_json, write_json_if_changed
+from repro.study import ProceduralData, Study
+
+
+def prepare(folder: RunFolder, study: Study) -> None:
+    """Leave a manifest of each category in the run folder; manifests that say the same are not touched.
+
+    Where no file changed its size or time since the last check, nothing is read again.
+    """
+    if isinstance(study.data, ProceduralData):
+        _draw(folder, study, study.data)
+        root = folder.drawn_data
+    else:
+        if study.data.root is None:
+            raise ReproError("is not known", where="data root", mend="say where the images are with --data-root")
+        root = Path(study.data.root)
+    seen = {category: _stat(root / category) for category in study.categories}
+    states = folder.run / "manifests" / "states.json"
+    if states.is_file() and all(folder.manifest(category).is_file() for category in study.categories):
+        before = read_json(states, mend="delete it")
+        if all(before.get(category) == seen[category] for category in study.categories):
+            return
+    manifests = checks.examine(root, study.categories, Progress("check data", "images"))
+    for category, manifest in manifests.items():
+        write_json_if_changed(folder.manifest(category), manifest)
+    write_json(states, seen)
+
+
+def _draw(folder: RunFolder, study: Study, data: ProceduralData) -> None:
+    """Draw the images anew where settings or the code that draws them changed."""
+    from repro.data import procedural  # scipy's filters: only studies that draw need them
+
+    unknown = [category for category in study.categories if category not in procedural.DEFECTS]
+    if unknown:
+        allowed = ", ".join(procedural.DEFECTS)
+        raise ReproError(
+            f"no stand-in for {', '.join(unknown)}",
+            where="categories",
+            mend=f"choose from {allowed} or give --data-root",
+        )
+    sources = sorted(Path(procedural.__file__).parent.glob("*.py"))
+    recipe: dict[str, Any] = {
+        "settings": data.model_dump(),
+        "image_size": study.image_size,
+        "categories": study.categories,
+        "code": [sha256(source) for source in sources if source.name in ("procedural.py", "textures.py", "defects.py")],
+    }
+    stamp = folder.run / "drawn.json"
+    if stamp.is_file() and read_json(stamp, mend="delete it") == {"recipe": fingerprint(recipe)}:
+        return
+    procedural.generate(
+        folder.drawn_data,
+        study.categories,
+        train=data.train,
+        test_good=data.test_good,
+        test_defect=data.test_defect,
+        seed=data.seed,
+        size=study.image_size,
+        progress=Progress("draw stand-in images", "images"),
+    )
+    write_json(stamp, {"recipe": fingerprint(recipe)})
+
+
+def _stat(folder: Path) -> str:
+    """Fingerprint of names, sizes and times of a category's files."""
+    if not folder.is_dir():
+        return ""
+    entries = [(path, path.stat()) for path in sorted(folder.rglob("*")) if path.is_file()]
+    return fingerprint([[str(path), stat.st_size, stat.st_mtime_ns] for path, stat in entries])

@@ -1,0 +1,278 @@
+"""Random numbers in, surfaces without defect out: a wire mesh, a stone tile, a piece of leather.
+
+Lengths are in units of 1/256 of the image side, so a scene looks the same at every image size.
+All arithmetic is float64: the last bits may differ between processors, the rounded grey values do not.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+Array = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+#: Image side in units of length.
+SIDE = 256.0
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The pixel grid of one image."""
+
+    #: Image side in pixels.
+    size: int
+
+    @property
+    def pixel(self) -> float:
+        """Side of a pixel in units of length."""
+        return SIDE / self.size
+
+    @cached_property
+    def x(self) -> Array:
+        """[H, W], pixel centres from left to right, units of length."""
+        return np.tile((np.arange(self.size) + 0.5) * self.pixel, (self.size, 1))
+
+    @cached_property
+    def y(self) -> Array:
+        """[H, W], pixel centres from top to bottom, units of length."""
+        return self.x.T.copy()
+
+    def blur(self, field: Array, width: float) -> Array:
+        """`field` [H, W] or [H, W, C] blurred by a Gaussian of standard deviation `width`, channel by channel."""
+        sigma = (width / self.pixel,) * 2 + (0,) * (field.ndim - 2)
+        return np.asarray(ndimage.gaussian_filter(field, sigma, mode="nearest"), dtype=np.float64)
+
+    def slope(self, height: Array, light: Array) -> Array:
+        """Rise of `height` [H, W] towards `light` [2] (x, y), a unit vector; per unit of length."""
+        down, right = np.gradient(height, self.pixel)
+        return np.asarray(right * light[0] + down * light[1], dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Surface:
+    """What a camera sees where nothing is wrong, before sensor noise."""
+
+    frame: Frame
+    #: [H, W, C], grey levels 0 to 255.
+    image: Array
+    #: [2], (x, y), unit vector in the image plane towards the light.
+    light: Array
+
+
+@dataclass(frozen=True)
+class Break:
+    """A gap in one wire of a mesh, with both loose ends bent sideways."""
+
+    strand: int
+    #: Middle and half length of the gap along the wire, units of the mesh's own coordinates.
+    middle: float
+    half: float
+    #: How far the ends stand aside.
+    aside: float
+
+
+@dataclass(frozen=True)
+class Mesh(Surface):
+    """A wire mesh that can be drawn again with its wires displaced or broken."""
+
+    #: [H, W], coordinates across and along the wires.
+    across: Array
+    along: Array
+    #: Distance of neighbouring wires, length of a mesh cell, radius of a wire.
+    pitch: float
+    period: float
+    radius: float
+    #: How far the wires are flattened where two touch; 0 gives diamonds, 2 gives hexagons.
+    flat: float
+    #: [H, W], brightness of the light and of what lies behind the mesh, both grey levels.
+    lamp: Array
+    behind: Array
+
+    def redraw(self, shift: tuple[Array, Array] | None = None, gap: Break | None = None) -> tuple[Array, Array]:
+        """Image [H, W, 1] and share of each pixel covered by wire [H, W] in 0..1.
+
+        `shift` moves the wires by ([H, W], [H, W]) across and along; the background stays.
+        """
+        across = self.across - shift[0] if shift else self.across
+        along = self.along - shift[1] if shift else self.along
+        turn = 2 * np.pi * along / self.period
+        wave = np.tanh(self.flat * np.cos(turn)) / np.tanh(self.flat)
+        steep = -self.flat * np.sin(turn) * (1 - np.tanh(self.flat * np.cos(turn)) ** 2) / np.tanh(self.flat)
+        left = np.floor(across / self.pitch)
+        grey, covered, top = self.behind, np.zeros_like(across), np.full_like(across, -np.inf)
+        for strand in (left, left + 1):
+            side = 1 - 2 * np.mod(strand, 2)
+            centre = strand * self.pitch + side * wave * (self.pitch / 2 - 0.55 * self.radius)
+            rise = side * steep * np.pi * self.pitch / self.period
+            length = np.sqrt(1 + rise**2)
+            share: Array = np.ones_like(across)
+            if gap:
+                near = np.where(strand == gap.strand, np.abs(along - gap.middle), np.inf)
+                centre = centre + gap.aside * bump(near / (2.5 * gap.half))
+                share = np.clip((near - gap.half) / self.frame.pixel + 0.5, 0, 1)
+            off = (across - centre) / length / self.radius
+            share = share * np.clip((1 - np.abs(off)) * self.radius / self.frame.pixel + 0.5, 0, 1)
+            facing = np.sqrt(np.clip(1 - off**2, 0, 1))
+            lit = off * (self.light[0] - rise * self.light[1]) / length
+            glance = np.clip(0.75 * facing + 0.6 * lit, 0, 1)
+            tone = self.lamp * (0.42 + 0.5 * glance + 0.55 * glance**8)
+            # Wires pass over and under each other in turn: the one whose height is greater hides the other.
+            height = np.where(share > 0, facing + 0.6 * side * np.sin(turn + 0.6), -np.inf)
+            over = height > top
+            grey = np.where(over, grey + share * (tone - grey), grey + share * (1 - covered) * (tone - grey))
+            top = np.maximum(top, height)
+            covered = np.maximum(covered, share)
+        return self.frame.blur(grey, 0.75)[..., None], covered
+
+
+def bump(distance: Array) -> Array:
+    """Smooth hill: 1 at distance 0, exactly 0 from distance 1 on."""
+    return np.clip(1 - distance**2, 0, None) ** 2
+
+
+def noise(frame: Frame, rng: np.random.Generator, period: float, period_y: float | None = None) -> Array:
+    """Smooth random field [H, W] with mean 0 and variance near 1, whose features are about `period` wide."""
+    across, down = _spline(frame, rng, period), _spline(frame, rng, period_y or period)
+    knots = rng.standard_normal((down.shape[1], across.shape[1]))
+    # 151/315 is the mean, over one period, of the summed squares of the cubic B-spline's four weights.
+    return np.asarray(down @ knots @ across.T, dtype=np.float64) / (151 / 315)
+
+
+def _spline(frame: Frame, rng: np.random.Generator, period: float) -> Array:
+    """Weights [size, knots] of a uniform cubic B-spline at the pixel centres, its first knot at a random place."""
+    place = frame.x[0] / period + rng.random()
+    knot = place.astype(np.intp)
+    part = place - knot
+    weights = np.zeros((frame.size, int(SIDE / period) + 6))
+    rows = np.arange(frame.size)
+    weights[rows, knot] = (1 - part) ** 3 / 6
+    weights[rows, knot + 1] = (3 * part**3 - 6 * part**2 + 4) / 6
+    weights[rows, knot + 2] = (-3 * part**3 + 3 * part**2 + 3 * part + 1) / 6
+    weights[rows, knot + 3] = part**3 / 6
+    return weights
+
+
+def borders(u: Array, v: Array, rng: np.random.Generator) -> Array:
+    """Distance [H, W] to the nearest border between irregular cells of unit size, at coordinates `u`, `v` [H, W]."""
+    column, row = np.floor(u).astype(np.intp), np.floor(v).astype(np.intp)
+    jitter = rng.uniform(0.05, 0.95, (2, 64, 64))
+    nearest = np.full((2, *u.shape), np.inf)
+    second = nearest.copy()
+    for i in (-1, 0, 1):
+        for j in (-1, 0, 1):
+            cell = (row + j) % 64, (column + i) % 64
+            seed = np.stack([column + i + jitter[0][cell] - u, row + j + jitter[1][cell] - v])
+            distance = np.hypot(seed[0], seed[1])
+            closer = distance < np.hypot(nearest[0], nearest[1])
+            rival = np.where(closer, nearest, seed)
+            second = np.where(np.hypot(rival[0], rival[1]) < np.hypot(second[0], second[1]), rival, second)
+            nearest = np.where(closer, seed, nearest)
+    across = second - nearest
+    return np.asarray(((second + nearest) * across).sum(0) / 2 / np.hypot(across[0], across[1]), dtype=np.float64)
+
+
+def illumination(frame: Frame, rng: np.random.Generator, trend: float, uneven: float) -> Array:
+    """Light level [H, W] near 1: a linear trend of up to `trend` across the image and `uneven` soft patches."""
+    angle, amount = rng.uniform(0, 2 * np.pi), rng.uniform(0.2, 1) * trend
+    ramp = (np.cos(angle) * (frame.x - SIDE / 2) + np.sin(angle) * (frame.y - SIDE / 2)) / SIDE
+    return np.asarray(1 + amount * ramp + uneven * noise(frame, rng, 110), dtype=np.float64)
+
+
+def towards(angle: float) -> Array:
+    """Unit vector [2] (x, y) at `angle` in radians."""
+    return np.array([np.cos(angle), np.sin(angle)])
+
+
+def mesh(frame: Frame, rng: np.random.Generator) -> Mesh:
+    """A grey-scale metal wire mesh with about eleven cells across, before a blurred background."""
+    turn, zoom, tilt, shear = rng.normal(0, 0.035), rng.uniform(0.93, 1.07), rng.normal(0, 0.03), rng.normal(0, 0.02)
+    x, y = frame.x - SIDE / 2, frame.y - SIDE / 2
+    near = zoom * (1 + tilt * y / SIDE)
+    start = rng.uniform(0, SIDE, 2) + SIDE
+    across = (x * np.cos(turn) - y * np.sin(turn) + shear * y) * near + start[0] + 0.45 * noise(frame, rng, 55)
+    along = (x * np.sin(turn) + y * np.cos(turn)) * near + start[1] + 0.45 * noise(frame, rng, 55)
+    lamp = rng.uniform(150, 180) * illumination(frame, rng, 0.35, 0.05) * (1 + 0.05 * noise(frame, rng, 5))
+    behind = rng.uniform(44, 66) * illumination(frame, rng, 0.5, 0.12) * (1 + 0.03 * noise(frame, rng, 3))
+    plain = Mesh(
+        frame=frame,
+        image=np.zeros((frame.size, frame.size, 1)),
+        light=towards(rng.uniform(-2.6, -0.6)),
+        across=across,
+        along=along,
+        pitch=SIDE / 22,
+        period=SIDE / rng.uniform(10.5, 11.0),
+        radius=rng.uniform(1.9, 2.3),
+        flat=rng.uniform(0.9, 1.3),
+        lamp=lamp,
+        behind=behind,
+    )
+    # The mesh throws a soft shadow of itself on what lies behind.
+    offset = -3.0 * plain.light
+    _, covered = plain.redraw((np.full_like(lamp, offset[0]), np.full_like(lamp, offset[1])))
+    behind = behind * (1.1 - 0.5 * frame.blur(covered, 2.5))
+    shaded = Mesh(**{**vars(plain), "behind": behind})
+    return Mesh(**{**vars(shaded), "image": shaded.redraw()[0]})
+
+
+def tile(frame: Frame, rng: np.random.Generator) -> Surface:
+    """A polished stone tile: connected dark, grey and light blotches in a warm grey."""
+    stretch = rng.uniform(0.9, 1.15)
+    rough = noise(frame, rng, 5 * stretch) + 0.6 * noise(frame, rng, 2.6)
+    veins = noise(frame, rng, 10 * stretch) + 0.55 * noise(frame, rng, 5) + 0.25 * rough
+    clouds = noise(frame, rng, 13 * stretch) + 0.5 * noise(frame, rng, 4.5) + 0.2 * rough
+    drift = 0.12 * noise(frame, rng, 90)
+    tone: Array = 168 + 9 * clouds + 4 * rough
+    tone = _blotch(tone, 122 + 6 * rough, clouds - 0.35 - drift, 0.18, frame)
+    tone = _blotch(tone, 205 + 4 * rough, -clouds - 0.75 + drift, 0.25, frame)
+    tone = _blotch(tone, 52 + 7 * rough, veins - 0.55 - drift, 0.14, frame)
+    tone = _blotch(tone, 82 + 6 * rough, noise(frame, rng, 4.5) - 1.55, 0.2, frame)
+    tone = tone * rng.uniform(0.93, 1.05) * illumination(frame, rng, 0.14, 0.02)
+    warm = np.array([1.015, 1.0, 0.955]) + rng.normal(0, 0.006, 3)
+    tint = 1 + 0.012 * noise(frame, rng, 30)[..., None] * np.array([1.0, 0.2, -1.0])
+    return Surface(frame, frame.blur(tone, 0.55)[..., None] * warm * tint, towards(rng.uniform(-2.2, -0.9)))
+
+
+def _blotch(under: Array, tone: Array, field: Array, edge: float, frame: Frame) -> Array:
+    """`tone` laid over `under` where `field` is positive, with edges as soft as the pixels allow."""
+    share = np.clip(0.5 + field / (edge * max(1.0, frame.pixel)), 0, 1)
+    return under + share * (tone - under)
+
+
+#: Families of long creases in leather: direction of their normal (radians), distance, depth.
+CREASES: Sequence[tuple[float, float, float]] = (
+    (-0.50, 13.0, 1.0),
+    (-1.35, 10.0, 0.8),
+    (0.55, 21.0, 0.7),
+    (1.45, 9.0, 0.8),
+    (0.03, 9.5, 0.6),
+)
+
+
+def leather(frame: Frame, rng: np.random.Generator) -> Surface:
+    """Brown leather: a network of fine light creases that bend and fade, under uneven light."""
+    turn, zoom = rng.normal(0, 0.1), rng.uniform(0.9, 1.12)
+    bend = [4 * noise(frame, rng, 80) + noise(frame, rng, 24) + 0.35 * noise(frame, rng, 8) for _ in range(2)]
+    u = (frame.x * np.cos(turn) - frame.y * np.sin(turn) + bend[0]) * zoom
+    v = (frame.x * np.sin(turn) + frame.y * np.cos(turn) + bend[1]) * zoom
+    width = max(0.62, 0.75 * frame.pixel)
+    cells = borders(u / 11 + 20, v / 8.5 + 20, rng) * 9.5
+    creases = 0.62 * np.exp(-((cells / width) ** 2)) * np.clip(0.75 + 0.4 * noise(frame, rng, 9), 0.1, 1.3)
+    for angle, distance, depth in CREASES:
+        phase = (u * np.cos(angle) + v * np.sin(angle)) / distance + 0.22 * noise(frame, rng, 2.2 * distance) + 200
+        down, right = np.gradient(phase, frame.pixel)
+        off = np.abs(phase - np.round(phase)) / np.maximum(np.hypot(down, right), 0.4 / distance)
+        strength = rng.uniform(0.4, 1.0, 512)[np.round(phase).astype(np.intp) % 512]
+        strength = depth * strength * np.clip(0.55 + 0.5 * noise(frame, rng, 18), 0, 1.3)
+        creases = np.maximum(creases, strength * np.exp(-((off / (width * (0.8 + 0.4 * depth))) ** 2)))
+    light = towards(rng.uniform(0.9, 2.2))
+    grain = noise(frame, rng, 2.0)
+    relief = frame.slope(frame.blur(creases, 0.75) * 1.3 + 0.09 * grain, light)
+    shade = (1 + 0.2 * creases - 0.38 * relief - 0.03 * noise(frame, rng, 7)) * (1 + 0.014 * grain)
+    level = rng.uniform(0.88, 1.0) * illumination(frame, rng, 0.26, 0.035) * (1 + 0.016 * noise(frame, rng, 75, 28))
+    warmth = np.clip(0.45 + 0.12 * noise(frame, rng, 90) + 1.6 * (level - 0.94), 0, 1)[..., None]
+    brown = np.array([103.0, 70.0, 61.0]) + warmth * (np.array([119.0, 76.0, 59.0]) - np.array([103.0, 70.0, 61.0]))
+    return Surface(frame, brown * (level * shade)[..., None], light)

@@ -1,0 +1,95 @@
+"""anomalib's patch description networks: layers read off the modules, behaviour measured by running them."""
+
+from typing import Any
+
+import torch
+from anomalib.models.image.efficient_ad.torch_model import (
+    MediumPatchDescriptionNetwork,
+    SmallPatchDescriptionNetwork,
+)
+from torch import nn
+
+from repro.receptive_field import Layer, fields
+from repro.records import LayerRecord, NetworkRecord, ReceptiveFieldRecord
+from repro.runs import RunFolder, write_json
+from repro.study import Study
+
+CHANNELS = 384
+NETWORKS = {"small": SmallPatchDescriptionNetwork, "medium": MediumPatchDescriptionNetwork}
+
+
+def receptive_field(folder: RunFolder, study: Study) -> None:
+    """Compute and measure all four networks at the study's image size; leave receptive_field.json in the run folder."""
+    networks = {
+        size + ("-padded" if padding else ""): record(size, padding, study.image_size)
+        for size in NETWORKS
+        for padding in (False, True)
+    }
+    content = ReceptiveFieldRecord(input_size=study.image_size, networks=networks)
+    write_json(folder.receptive_field, content.model_dump(mode="json"))
+
+
+def record(size: str, padding: bool, input_size: int) -> NetworkRecord:
+    """Arithmetic and measurement of one network side by side."""
+    layers, outputs, support = describe(size, padding, input_size)
+    rows = [
+        LayerRecord(
+            **vars(field.layer),
+            output=field.output,
+            jump=field.jump,
+            receptive_field=field.receptive_field,
+            start=field.start,
+        )
+        for field in fields(layers, input_size)
+    ]
+    return NetworkRecord.model_validate(
+        {
+            "size": size,
+            "padding": padding,
+            "layers": rows,
+            "measured_outputs": outputs,
+            "measured_receptive_field": support,
+        }
+    )
+
+
+def describe(size: str, padding: bool, input_size: int) -> tuple[list[Layer], list[int], int]:
+    """Layers in the order in which the network runs them, output widths seen, and the width of the gradient's support.
+
+    The support is that of one central output pixel with respect to the input, widest over height and width.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = NETWORKS[size](out_channels=CHANNELS, padding=padding).eval()
+    # Positive weights and an input that keeps every ReLU open let no gradient cancel or vanish.
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.abs_()
+    layers: list[Layer] = []
+    outputs: list[int] = []
+
+    def hear(name: str, module: nn.Conv2d | nn.AvgPool2d, output: torch.Tensor) -> None:
+        layers.append(_layer(name, module))
+        outputs.append(output.shape[-1])
+
+    for name, module in network.named_children():
+        module.register_forward_hook(lambda module, _, output, name=name: hear(name, module, output))
+    image = torch.full((1, 3, input_size, input_size), 10.0, requires_grad=True)
+    output = network(image)
+    middle = output.shape[-1] // 2
+    (gradient,) = torch.autograd.grad(output[0, :, middle, middle].sum(), image)
+    rows, columns = torch.nonzero(gradient[0].abs().sum(0), as_tuple=True)
+    support = max(rows.max() - rows.min(), columns.max() - columns.min()) + 1
+    return layers, outputs, int(support)
+
+
+def _layer(name: str, module: nn.Conv2d | nn.AvgPool2d) -> Layer:
+    dilation = _side(module.dilation) if isinstance(module, nn.Conv2d) else 1
+    return Layer(name, _side(module.kernel_size), _side(module.stride), _side(module.padding), dilation)
+
+
+def _side(value: Any) -> int:
+    """One side of a square setting, which torch stores as a number or a pair."""
+    height, width = value if isinstance(value, tuple) else (value, value)
+    assert height == width, "the arithmetic is for square windows"
+    return int(height)

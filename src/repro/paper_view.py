@@ -1,0 +1,366 @@
+"""Paper view: the records of a report in, what its template prints out.
+
+Whatever the paper says of the results is decided here, in numbers and truth values; the template only words it.
+Names and texts from the data stay as they are: the template's environment escapes them.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+from repro.records import (
+    CellRecord,
+    Environment,
+    FeatureRecord,
+    FigureRecord,
+    Figures,
+    Guards,
+    NetworkRecord,
+    Results,
+    Verdict,
+    Verdicts,
+)
+
+METRICS = ("image_auroc", "image_f1", "pixel_auroc", "pixel_f1", "image_ap", "pixel_ap", "aupro")
+RAW_METRICS = METRICS[:4]
+MODEL_NAMES = {"efficientad": "EfficientAD", "patchcore": "PatchCore"}
+#: Epochs in the published paper's call of EfficientAD's trainer (section 2.2.1): a setting, not a result.
+PUBLISHED_EPOCHS = 5
+WORDS = ("reproduced", "not reproduced", "refuted", "not tested")
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """All that a paper is made from."""
+
+    results: Results
+    verdicts: Verdicts
+    guards: Guards
+    environment: Environment
+    figures: Figures
+
+
+@dataclass(frozen=True)
+class Stat:
+    """A metric over the seeds of one variant and category."""
+
+    mean: float
+    half_range: float
+    count: int
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A metric in a table: bold where no other row of the column is higher."""
+
+    stat: Stat
+    best: bool
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Least and greatest of some numbers."""
+
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Iterable[float]) -> "Spread":
+        listed = list(values)
+        return cls(min(listed), max(listed))
+
+
+def view(inputs: Inputs) -> dict[str, Any]:
+    """Everything the template prints, by name."""
+    results = inputs.results
+    names = variant_names(results)
+    verdicts = inputs.verdicts.verdicts
+    return {
+        "study": results.study,
+        "data": results.data,
+        "environment": inputs.environment,
+        "guards": inputs.guards,
+        "failed": [one for one in inputs.guards.assertions if one.outcome == "failed"],
+        "variants": [_variant(results, variant, name, inputs.figures) for variant, name in names.items()],
+        "cells": [_cell(results, key, names) for key in _keys(results)],
+        "several_seeds": len(results.study.seeds) > 1,
+        "protocol": _protocol(results, names),
+        "raw_shift": max(
+            abs(getattr(cell.raw, one) - getattr(cell.metrics, one))
+            for cell in results.cells.values()
+            for one in RAW_METRICS
+        ),
+        "heat_maps": _heat_maps(results, inputs.figures),
+        "search": _search(results, names, inputs.figures),
+        "models": {record.model for record in results.variants.values()},
+        "receptive_field": _receptive_field(results),
+        "verdicts": _verdicts(verdicts),
+        "limits": _limits(results, names),
+    }
+
+
+def variant_names(results: Results) -> dict[str, str]:
+    """Name of each variant in the paper: the model's, with the variant's own where a model has several."""
+    models = Counter(record.model for record in results.variants.values())
+    return {
+        variant: MODEL_NAMES[record.model] + (f" ({variant})" if models[record.model] > 1 else "")
+        for variant, record in results.variants.items()
+    }
+
+
+def stat(values: Sequence[float]) -> Stat:
+    """Mean and half the range of a metric over seeds."""
+    return Stat(fmean(values), (max(values) - min(values)) / 2, len(values))
+
+
+def _keys(results: Results) -> list[str]:
+    """Cells in the order of the study, not of the JSON."""
+    study = results.study
+    order = [f"{v}/{c}/seed{seed}" for v in results.variants for c in study.categories for seed in study.seeds]
+    return [key for key in order if key in results.cells]
+
+
+def _cells(results: Results, variant: str, category: str | None = None) -> list[CellRecord]:
+    cells = [results.cells[key] for key in _keys(results)]
+    return [cell for cell in cells if cell.variant == variant and category in (None, cell.category)]
+
+
+def _variant(results: Results, variant: str, name: str, figures: Figures) -> dict[str, Any]:
+    record = results.variants[variant]
+    categories = [c for c in results.study.categories if _cells(results, variant, c)]
+    table = {
+        category: [
+            stat([getattr(cell.metrics, metric) for cell in _cells(results, variant, category)]) for metric in METRICS
+        ]
+        for category in categories
+    }
+    columns = list(zip(*table.values(), strict=True))
+    rows = [
+        {
+            "category": category,
+            "entries": [
+                Entry(one, len(table) > 1 and _highest(one, column)) for one, column in zip(stats, columns, strict=True)
+            ],
+        }
+        for category, stats in table.items()
+    ]
+    return {
+        "key": variant,
+        "name": name,
+        "model": record.model,
+        "settings": {key: _setting(value) for key, value in record.settings.items()},
+        "weights": record.weights,
+        "rows": rows,
+        "findings": {metric: _finding(categories, column) for metric, column in zip(METRICS, columns, strict=True)},
+        "bars": _figures(figures, "metric_bars", lambda figure: figure.variant == variant),
+        "random_roles": sorted(role for role, weights in record.weights.items() if weights.kind == "random"),
+        "map_sizes": sorted({cell.map_size for cell in _cells(results, variant)}),
+        "crop": record.settings.get("center_crop"),
+    }
+
+
+def _highest(one: Stat, column: Sequence[Stat]) -> bool:
+    return round(one.mean, 4) == max(round(other.mean, 4) for other in column)
+
+
+def _finding(categories: Sequence[str], column: Sequence[Stat]) -> dict[str, Any]:
+    """Where a metric is highest and lowest, ties included, in 4 decimals."""
+    rounded = [round(one.mean, 4) for one in column]
+    return {
+        "high": max(rounded),
+        "low": min(rounded),
+        "span": Spread.of(rounded),
+        "highest": [category for category, one in zip(categories, rounded, strict=True) if one == max(rounded)],
+        "lowest": [category for category, one in zip(categories, rounded, strict=True) if one == min(rounded)],
+        "differs": max(rounded) != min(rounded),
+    }
+
+
+def _setting(value: Any) -> str:
+    match value:
+        case bool():
+            return "on" if value else "off"
+        case None:
+            return "none"
+        case list() | tuple():
+            return ", ".join(str(item) for item in value)
+    return str(value)
+
+
+def _cell(results: Results, key: str, names: dict[str, str]) -> dict[str, Any]:
+    cell = results.cells[key]
+    bank = cell.memory_bank
+    return {
+        "name": names[cell.variant],
+        "record": cell,
+        "bank": ""
+        if bank is None
+        else ", ".join(f"{name} {count}" for name, count in sorted(bank.items(), reverse=True)),
+        "shifts": [
+            (getattr(cell.raw, one), getattr(cell.raw, one) - getattr(cell.metrics, one)) for one in RAW_METRICS
+        ],
+    }
+
+
+def _protocol(results: Results, names: dict[str, str]) -> dict[str, Any]:
+    cells = list(results.cells.values())
+    sizes: dict[str, set[tuple[int, int]]] = {}
+    for cell in cells:
+        sizes.setdefault(cell.category, set()).add(cell.map_size)
+    full = (results.study.image_size, results.study.image_size)
+    return {
+        "cut_short": sorted(
+            {(names[c.variant], c.epochs_asked, c.epochs_run) for c in cells if c.epochs_run != c.epochs_asked}
+        ),
+        "areas_differ": any(len(found) > 1 for found in sizes.values()),
+        "cropped": sorted({(names[cell.variant], *cell.map_size) for cell in cells if cell.map_size != full}),
+    }
+
+
+def _figures(
+    figures: Figures, kind: str, wanted: Callable[[FigureRecord], bool] = lambda _: True
+) -> list[FigureRecord]:
+    return [figure for figure in figures.figures if figure.kind == kind and wanted(figure)]
+
+
+def _heat_maps(results: Results, figures: Figures) -> dict[str, Any]:
+    def sheet(figure: FigureRecord) -> dict[str, Any]:
+        images = [m.image for m in results.heat_maps if (m.category, m.place) == (figure.category, figure.place)]
+        return {"figure": figure, "images": [image.removeprefix(f"{figure.category}/test/") for image in images]}
+
+    sheets = [sheet(figure) for figure in _figures(figures, "heat_maps")]
+    return {
+        "text": [one for one in sheets if one["figure"].place in ("median", None)],
+        "appendix": [one for one in sheets if one["figure"].place in ("best", "worst")],
+    }
+
+
+def _search(results: Results, names: dict[str, str], figures: Figures) -> dict[str, Any]:
+    rows, published, patches = [], [], []
+    for key in (key for key in _keys(results) if key in results.retrieval):
+        cell, record = results.cells[key], results.retrieval[key]
+        published.append(record.published)
+        patches.append(record.patch_embedding)
+        rows.append(
+            {
+                "name": names[cell.variant],
+                "cell": cell,
+                "features": [("published", record.published), ("patches", record.patch_embedding)],
+            }
+        )
+    return {
+        "rows": rows,
+        "published": _feature(published) if rows else None,
+        "patches": _feature(patches) if rows else None,
+        "figures": [_sheet(results, figure) for figure in _figures(figures, "similarity")],
+    }
+
+
+def _feature(records: Sequence[FeatureRecord]) -> dict[str, Any]:
+    """What one feature did, over all cells."""
+    return {
+        "cells": len(records),
+        "dimensions": sorted({one.dimension for one in records}),
+        "queries": sum(one.points for one in records),
+        "most_vectors": max(one.distinct_vectors for one in records),
+        "most_scores": max(one.distinct_scores for one in records),
+        "filtered": all(one.label_filter for one in records),
+        "self_match": all(one.self_match for one in records),
+        "label": Spread.of(one.label_precision_at_5 for one in records),
+        "label_certain": all(one.label_precision_at_5 == 1 and one.label_filter for one in records),
+        "label_chance": Spread.of(one.chance_label_precision_at_5 for one in records),
+        "defect": Spread.of(one.defect_precision_at_5 for one in records),
+        "defect_chance": Spread.of(one.chance_defect_precision_at_5 for one in records),
+        "above_chance": sum(one.defect_precision_at_5 > one.chance_defect_precision_at_5 for one in records),
+        "insertion": Spread.of(one.insertion_order_at_5 for one in records),
+        "found_itself": Spread.of(one.self_match_at_5 for one in records),
+    }
+
+
+def _sheet(results: Results, figure: FigureRecord) -> dict[str, Any]:
+    """A similarity sheet and how many of its hits by either feature have the query's defect type."""
+    counts = {}
+    for key, record in results.retrieval.items():
+        cell = results.cells[key]
+        if (cell.variant, cell.category) == (figure.variant, figure.category) and cell.seed == results.study.seeds[0]:
+            for name, feature in (("published", record.published), ("patches", record.patch_embedding)):
+                for query in feature.queries:
+                    if query.image == figure.query:
+                        same = sum(hit.defect == query.defect for hit in query.hits)
+                        counts[name] = {"same": same, "hits": len(query.hits), "defect": query.defect}
+    return {"figure": figure, "name": variant_names(results).get(figure.variant or "", ""), "counts": counts}
+
+
+def _receptive_field(results: Results) -> dict[str, Any]:
+    record = results.receptive_field
+    networks = {key: _network(key, network) for key, network in record.networks.items()}
+    return {
+        "input_size": record.input_size,
+        "text": [one for one in networks.values() if one["size"] == "small"],
+        "appendix": [one for one in networks.values() if one["size"] != "small"],
+        "count": len(networks),
+        "outputs_differ": [one["name"] for one in networks.values() if not one["outputs_agree"]],
+        "fields_differ": [one["name"] for one in networks.values() if not one["field_agrees"]],
+    }
+
+
+def _network(key: str, network: NetworkRecord) -> dict[str, Any]:
+    return {
+        "key": key,
+        "name": f"{network.size} network {'with' if network.padding else 'without'} padding",
+        "size": network.size,
+        "rows": list(zip(network.layers, network.measured_outputs, strict=False)),
+        "outputs_agree": [layer.output for layer in network.layers] == list(network.measured_outputs),
+        "field_agrees": network.layers[-1].receptive_field == network.measured_receptive_field,
+        "field": network.layers[-1].receptive_field,
+        "measured_field": network.measured_receptive_field,
+    }
+
+
+def _verdicts(verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    """Verdicts on the receptive-field table apart from the rest, each with its count by word."""
+    fields = [one for one in verdicts if one.claim.startswith("rf-")]
+    others = [one for one in verdicts if not one.claim.startswith("rf-")]
+
+    def counts(those: Sequence[Verdict]) -> list[tuple[str, int]]:
+        found = Counter(one.verdict for one in those)
+        return [(word, found[word]) for word in WORDS if found[word]]
+
+    return {
+        "total": len(verdicts),
+        "counts": counts(verdicts),
+        "fields": fields,
+        "field_counts": counts(fields),
+        "fields_wrong": sum(one.verdict in ("refuted", "not reproduced") for one in fields),
+        "others": others,
+    }
+
+
+def _limits(results: Results, names: dict[str, str]) -> dict[str, Any]:
+    cells = list(results.cells.values())
+    categories = results.data.categories.values()
+    by_model = {names[variant]: record for variant, record in results.variants.items()}
+    epochs = {cell.epochs_run for cell in cells if results.variants[cell.variant].model == "efficientad"}
+    return {
+        "least_train": min(record.train for record in categories),
+        "least_anomalous": min(cell.anomalous for cell in cells),
+        "step": 1 / min(cell.anomalous for cell in cells) if all(cell.anomalous for cell in cells) else None,
+        "random_teachers": [n for n, record in by_model.items() if _kind(record, "teacher") == "random"],
+        "random_backbones": [n for n, record in by_model.items() if _kind(record, "backbone") == "random"],
+        "other_penalty": [n for n, record in by_model.items() if _kind(record, "penalty") not in ("imagenette", None)],
+        "epochs": sorted(epochs),
+        "published_epochs": PUBLISHED_EPOCHS,
+        "fewer_epochs": any(count < PUBLISHED_EPOCHS for count in epochs),
+        "steps": sorted({cell.steps for cell in cells if results.variants[cell.variant].model == "efficientad"}),
+        "efficientnet": sum(
+            c.efficientnet_modules for c in cells if results.variants[c.variant].model == "efficientad"
+        ),
+        "efficientad_cells": sum(results.variants[cell.variant].model == "efficientad" for cell in cells),
+    }
+
+
+def _kind(record: Any, role: str) -> str | None:
+    weights = record.weights.get(role)
+    return weights.kind if weights else None

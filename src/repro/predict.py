@@ -1,0 +1,112 @@
+"""Predict: a cell's checkpoint in, raw predictions and pooled patch embeddings out. torch and anomalib stop here."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from anomalib.data import Batch
+from anomalib.models import EfficientAd
+from anomalib.models.components import AnomalibModule
+from lightning.pytorch import Callback, LightningModule, Trainer, seed_everything
+from numpy.typing import NDArray
+
+from repro.errors import ReproError
+from repro.fit import Device, datamodule, engine_for
+from repro.models.build import model_class
+from repro.progress import Progress
+from repro.runs import Cell, RunFolder, writing
+from repro.study import Study
+
+
+def predict(folder: RunFolder, study: Study, cell: Cell, device: Device) -> None:
+    """Run a cell on the test images of its category; leave `predictions.npz` and `embeddings.npz` in its folder.
+
+    predictions.npz: `scores` float32 [N], `maps` float32 [N, H, W], `masks` bool [N, H, W], `labels` bool [N],
+    `images` str [N], relative to the data root. embeddings.npz: `embeddings` float32 [N, D], `images`.
+    """
+    checkpoint = folder.cell(cell) / "checkpoint.ckpt"
+    if not checkpoint.is_file():
+        raise ReproError("no such file", where=checkpoint, mend="run `nox -s train` first")
+    seed_everything(cell.seed, workers=True, verbose=False)
+    model = model_class(study.variants[cell.variant]).load_from_checkpoint(checkpoint)
+    data = datamodule(folder, cell.category)
+    collected = _Collect(cell, Path(data.root))
+    scratch = folder.cell(cell) / "lightning"
+    engine = engine_for(device, scratch, callbacks=[collected])
+    engine.predict(model=model, datamodule=data, return_predictions=False)
+    shutil.rmtree(scratch, ignore_errors=True)
+    arrays = collected.arrays()
+    embeddings = arrays.pop("embeddings")
+    _save(folder.cell(cell) / "predictions.npz", arrays)
+    _save(folder.cell(cell) / "embeddings.npz", {"embeddings": embeddings, "images": arrays["images"]})
+
+
+def _save(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
+    with writing(path) as beside:
+        np.savez(beside, allow_pickle=False, **arrays)
+
+
+class _Collect(Callback):
+    """Gathers what each batch predicts, and listens to the network that describes patches."""
+
+    def __init__(self, cell: Cell, root: Path) -> None:
+        self._root = root
+        self._progress = Progress(f"predict {cell.key}", "batches")
+        self._rows: dict[str, list[NDArray[Any]]] = {}
+        self._heard: Any = None
+
+    def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        del trainer
+        inner = pl_module.model
+        describer = inner.teacher if isinstance(pl_module, EfficientAd) else inner.feature_extractor
+        describer.register_forward_hook(self._hear)
+
+    def _hear(self, module: torch.nn.Module, inputs: Any, output: Any) -> None:
+        del module, inputs
+        self._heard = output
+
+    def on_predict_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Batch,
+        batch: Batch,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        del batch, dataloader_idx
+        # A batch of normal images alone has no masks.
+        masks = torch.zeros_like(outputs.anomaly_map.squeeze(1)) if outputs.gt_mask is None else outputs.gt_mask
+        rows = {
+            "scores": _array(outputs.pred_score).astype(np.float32).reshape(-1),
+            "maps": _array(outputs.anomaly_map.squeeze(1)).astype(np.float32),
+            "masks": _array(masks) > 0,
+            "labels": _array(outputs.gt_label).astype(bool).reshape(-1),
+            "images": np.array([Path(path).relative_to(self._root).as_posix() for path in outputs.image_path]),
+            "embeddings": _array(_pooled(pl_module, self._heard)).astype(np.float32),
+        }
+        for name, values in rows.items():
+            self._rows.setdefault(name, []).append(values)
+        self._progress(batch_idx + 1, int(trainer.num_predict_batches[0]))
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """All rows, sorted by image name."""
+        joined = {name: np.concatenate(parts) for name, parts in self._rows.items()}
+        order = np.argsort(joined["images"])
+        return {name: values[order] for name, values in joined.items()}
+
+
+def _pooled(module: LightningModule, heard: Any) -> torch.Tensor:
+    """Mean over positions of the patch embedding that the model compares, [N, D]."""
+    assert isinstance(module, AnomalibModule)
+    inner = module.model
+    if isinstance(module, EfficientAd):
+        return ((heard - inner.mean_std["mean"]) / inner.mean_std["std"]).mean(dim=(2, 3))
+    pooled = {layer: inner.feature_pooler(features) for layer, features in heard.items()}
+    return inner.generate_embedding(pooled).mean(dim=(2, 3))
+
+
+def _array(tensor: torch.Tensor) -> NDArray[Any]:
+    return tensor.detach().cpu().numpy()

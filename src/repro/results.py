@@ -1,0 +1,204 @@
+"""Results: every stage's files in, results.json out, with environment.json and timings.json beside it."""
+
+import csv
+import platform
+import subprocess
+from collections.abc import Mapping
+from importlib.metadata import distributions
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from repro.data.checks import is_official
+from repro.data.layout import GOOD
+from repro.records import (
+    SCHEMA_VERSION,
+    CategoryRecord,
+    CellRecord,
+    DataRecord,
+    Environment,
+    GuardBound,
+    HeatMap,
+    Results,
+    StudyRecord,
+    VariantRecord,
+)
+from repro.runs import RunFolder, fingerprint, read_json, write_json
+from repro.study import Study
+
+#: What decides a number or the look of the paper; named with its version in environment.json.
+PACKAGES = (
+    "anomalib",
+    "jinja2",
+    "lightning",
+    "matplotlib",
+    "numpy",
+    "pillow",
+    "pypandoc-binary",
+    "qdrant-client",
+    "scikit-image",
+    "scikit-learn",
+    "scipy",
+    "snakemake",
+    "timm",
+    "torch",
+    "torchvision",
+    "typst",
+)
+
+
+def results(folder: RunFolder, study: Study) -> None:
+    """Gather a study's stage files into results.json, environment.json and timings.json in its report folder."""
+    mend = "run `nox -s reproduce` to make it"
+    fits = {cell.key: read_json(folder.cell(cell) / "fit.json", mend=mend) for cell in study.cells}
+    scores = {cell.key: read_json(folder.cell(cell) / "scores.json", mend=mend) for cell in study.cells}
+    manifests = {name: read_json(folder.manifest(name), mend=mend) for name in study.categories}
+    data = data_record(study, {name: manifest["record"] for name, manifest in manifests.items()})
+    content = {
+        "schema_version": SCHEMA_VERSION,
+        "study": study_record(study).model_dump(mode="json"),
+        "data": data.model_dump(mode="json"),
+        "variants": {name: _variant(study, name, fits).model_dump(mode="json") for name in study.variants},
+        "cells": {
+            cell.key: {
+                "variant": cell.variant,
+                "category": cell.category,
+                "seed": cell.seed,
+                **{key: fits[cell.key][key] for key in fits[cell.key] if key not in ("weights", "device", "threads")},
+                **scores[cell.key],
+            }
+            for cell in study.cells
+        },
+        "retrieval": {cell.key: read_json(folder.cell(cell) / "hits.json", mend=mend) for cell in study.cells},
+        "receptive_field": read_json(folder.receptive_field, mend=mend),
+    }
+    cells = {key: CellRecord.model_validate(cell) for key, cell in content["cells"].items()}
+    content["heat_maps"] = [choice.model_dump(mode="json") for choice in choose_heat_maps(study, cells)]
+    checked = Results.model_validate(content)
+    write_json(folder.report / "results.json", checked.model_dump(mode="json"))
+    write_json(folder.report / "environment.json", environment(folder, data, checked, fits).model_dump(mode="json"))
+    write_json(folder.report / "timings.json", timings(folder.run))
+
+
+def study_record(study: Study) -> StudyRecord:
+    """What results.json says of the study itself; where its data lies is not part of it."""
+    content = study.model_dump(mode="json")
+    content["data"].pop("root", None)
+    return StudyRecord(
+        name=study.name,
+        title=study.title,
+        protocol=study.protocol,
+        image_size=study.image_size,
+        categories=tuple(study.categories),
+        seeds=tuple(study.seeds),
+        guards=tuple(GuardBound(**guard.model_dump()) for guard in study.guards),
+        fingerprint=fingerprint(content),
+    )
+
+
+def data_record(study: Study, categories: Mapping[str, Any]) -> DataRecord:
+    """What the data is, and what to call it."""
+    records = {name: CategoryRecord.model_validate(record) for name, record in categories.items()}
+    official = study.data.source == "folder" and is_official(records)
+    if study.data.source == "procedural":
+        name = "procedural stand-ins"
+    else:
+        name = "MVTec AD" if official else "a folder in MVTec AD layout that is not the official MVTec AD"
+    return DataRecord(
+        source=study.data.source,
+        name=name,
+        official=official,
+        categories=records,
+        fingerprint=fingerprint({name: record.fingerprint for name, record in records.items()}),
+    )
+
+
+def choose_heat_maps(study: Study, cells: Mapping[str, CellRecord]) -> list[HeatMap]:
+    """Best, median and worst image of each defect type, by its score's rank averaged over the variants, first seed.
+
+    Best is what the models find most anomalous; of equal ranks the first by name.
+    """
+    chosen = []
+    for category in study.categories:
+        here = [cells[f"{variant}/{category}/seed{study.seeds[0]}"] for variant in study.variants]
+        defects = sorted({score.defect for score in here[0].scores} - {GOOD})
+        for defect in defects:
+            ranks: dict[str, list[int]] = {}
+            for cell in here:
+                those = [score for score in cell.scores if score.defect == defect]
+                for rank, score in enumerate(sorted(those, key=lambda score: (-score.score, score.image))):
+                    ranks.setdefault(score.image, []).append(rank)
+            order = sorted(ranks, key=lambda image: (mean(ranks[image]), image))
+            places = {"best": order[0], "median": order[(len(order) - 1) // 2], "worst": order[-1]}
+            chosen += [
+                HeatMap.model_validate({"category": category, "defect": defect, "place": place, "image": image})
+                for place, image in places.items()
+            ]
+    return chosen
+
+
+def environment(
+    folder: RunFolder, data: DataRecord, checked: Results, fits: Mapping[str, Mapping[str, Any]]
+) -> Environment:
+    """The software and the machine behind the results."""
+    installed = {dist.metadata["Name"].lower().replace("_", "-"): dist.version for dist in distributions()}
+    return Environment(
+        commit=commit(folder.root),
+        python=platform.python_version(),
+        platform=f"{platform.system()} {platform.machine()}",
+        processor=_processor(),
+        devices=tuple(sorted({fit["device"] for fit in fits.values()})),
+        threads=max(fit["threads"] for fit in fits.values()),
+        packages={name: installed[name] for name in PACKAGES if name in installed},
+        data_fingerprint=data.fingerprint,
+        weights={
+            f"{name} {role}": record.sha256
+            for name, variant in checked.variants.items()
+            for role, record in variant.weights.items()
+            if record.sha256 is not None
+        },
+    )
+
+
+def commit(root: Path) -> str:
+    """Short commit of the project, `+changes` where files outside report/ differ from it, `unknown` outside git."""
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(
+            ["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True, timeout=30
+        ).stdout.strip()
+
+    try:
+        changes = git("status", "--porcelain", "--", ".", ":(exclude)report")
+        return git("rev-parse", "--short=10", "HEAD") + ("+changes" if changes else "")
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+
+
+def timings(run: Path) -> dict[str, dict[str, float]]:
+    """Seconds and peak memory in MB of each stage, from the workflow's benchmark files; by `stage` or `stage cell`."""
+    found = {}
+    for path in sorted((run / "benchmarks").rglob("*.tsv")):
+        with path.open(encoding="utf-8") as stream:
+            row = next(csv.DictReader(stream, delimiter="\t"))
+        stage, *cell = path.relative_to(run / "benchmarks").with_suffix("").parts
+        peak = row.get("max_rss", "-")
+        found[" ".join([stage, "/".join(cell)]).strip()] = {
+            "seconds": float(row["s"]),
+            "peak_mb": 0.0 if peak in ("-", "NA", "") else float(peak),
+        }
+    return found
+
+
+def _variant(study: Study, name: str, fits: Mapping[str, Mapping[str, Any]]) -> VariantRecord:
+    first = next(cell for cell in study.cells if cell.variant == name)
+    settings = study.variants[name].model_dump(mode="json")
+    return VariantRecord(model=settings.pop("model"), settings=settings, weights=fits[first.key]["weights"])
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or "unknown"
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown")

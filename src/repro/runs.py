@@ -1,0 +1,156 @@
+"""Where the files of a study lie, and how they are written: beside their name, then renamed."""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from repro.errors import ReproError
+from repro.records import SCHEMA_VERSION
+
+RecordType = TypeVar("RecordType", bound=BaseModel)
+
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One model variant on one category with one seed: the unit of training."""
+
+    variant: str
+    category: str
+    seed: int
+
+    @property
+    def key(self) -> str:
+        """Name of the cell in results.json, for example `patchcore/grid/seed0`."""
+        return f"{self.variant}/{self.category}/seed{self.seed}"
+
+    @classmethod
+    def from_key(cls, key: str) -> "Cell":
+        """Read a cell back from its key; ReproError where it is none."""
+        parts = key.split("/")
+        if len(parts) != 3 or not parts[2].startswith("seed") or not parts[2][4:].isdigit():
+            raise ReproError(
+                "is not the name of a cell", where=key, mend="write variant/category/seedN, e.g. patchcore/grid/seed0"
+            )
+        return cls(parts[0], parts[1], int(parts[2][4:]))
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folders of one study below the project root: `runs/<study>` and `report/<study>`."""
+
+    study: str
+    root: Path = PROJECT_ROOT
+
+    @property
+    def run(self) -> Path:
+        return self.root / "runs" / self.study
+
+    @property
+    def report(self) -> Path:
+        return self.root / "report" / self.study
+
+    @property
+    def study_file(self) -> Path:
+        """The resolved study: the study file with the command line's choices applied."""
+        return self.run / "study.json"
+
+    @property
+    def drawn_data(self) -> Path:
+        """Root of the procedural data set, in MVTec AD layout."""
+        return self.run / "data"
+
+    def manifest(self, category: str) -> Path:
+        return self.run / "manifests" / f"{category}.json"
+
+    def cell(self, cell: Cell) -> Path:
+        return self.run / "cells" / cell.key
+
+    @property
+    def receptive_field(self) -> Path:
+        return self.run / "receptive_field.json"
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[Path]:
+    """Yield a path beside `path` to write to; it takes the place of `path` only when the block ends well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The suffix stays last because writers such as numpy and matplotlib choose the format by it.
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+    os.close(handle)
+    beside = Path(name)
+    try:
+        yield beside
+        beside.chmod(0o644)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file as UTF-8 with `\\n` line ends; a reader sees the old file or the whole new one."""
+    with writing(path) as beside:
+        beside.write_text(text, encoding="utf-8", newline="\n")
+
+
+def to_json(content: Any) -> str:
+    """JSON with sorted keys and a final newline: equal content gives equal bytes. NaN is refused."""
+    return json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write `content` as sorted JSON."""
+    write_text(path, to_json(content))
+
+
+def write_json_if_changed(path: Path, content: Any) -> None:
+    """Write `content` only where the file says something else, so that what depends on it is not rerun in vain."""
+    text = to_json(content)
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        write_text(path, text)
+
+
+def read_json(path: Path, *, mend: str) -> Any:
+    """Read JSON; ReproError with `mend` where the file is missing or not JSON."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ReproError("no such file", where=path, mend=mend) from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ReproError(f"not JSON ({error})", where=path, mend=mend) from None
+    except OSError as error:
+        raise ReproError(error.strerror or str(error), where=path, mend=mend) from None
+
+
+def read_record(path: Path, kind: type[RecordType], *, mend: str) -> RecordType:
+    """Read a file of one of the schemas in `records`; ReproError where it is missing, or of another schema."""
+    content = read_json(path, mend=mend)
+    version = content.get("schema_version") if isinstance(content, dict) else None
+    if version != SCHEMA_VERSION:
+        raise ReproError(f"has schema version {version}, this repro reads {SCHEMA_VERSION}", where=path, mend=mend)
+    try:
+        return kind.model_validate(content)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        key = ".".join(str(part) for part in fault["loc"])
+        raise ReproError(f"{key}: {fault['msg']}", where=path, mend=mend) from None
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hex."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def fingerprint(content: Any) -> str:
+    """SHA-256 of JSON content, independent of the order of keys."""
+    return hashlib.sha256(to_json(content).encode()).hexdigest()

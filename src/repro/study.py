@@ -1,0 +1,200 @@
+"""Study files: what to run. TOML in, one frozen, checked `Study` out."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from repro.errors import ReproError
+from repro.runs import Cell, RunFolder, read_json
+
+STUDIES = Path(__file__).parent / "studies"
+
+Metric = Literal["image_auroc", "image_f1", "pixel_auroc", "pixel_f1", "image_ap", "pixel_ap", "aupro"]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
+Category = Annotated[str, Field(min_length=1, pattern=r"^[^/\\]+$")]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class ProceduralData(Part):
+    """Stand-in images drawn from a seed."""
+
+    source: Literal["procedural"]
+    seed: Seed
+    #: Normal images to train on, normal test images, and test images of each defect type, a category.
+    train: int = Field(ge=1)
+    test_good: int = Field(ge=1)
+    test_defect: int = Field(ge=1)
+
+
+class FolderData(Part):
+    """Images on disk in MVTec AD layout."""
+
+    source: Literal["folder"]
+    #: None: `--data-root`, `$REPRO_DATA_ROOT` or `datasets/MVTecAD` says where.
+    root: str | None = None
+
+
+class EfficientAdVariant(Part):
+    """EfficientAD (arXiv 2303.14535) as anomalib builds it; one image a step, as anomalib asks."""
+
+    model: Literal["efficientad"]
+    size: Literal["small", "medium"] = "small"
+    padding: bool = False
+    epochs: int = Field(ge=1)
+    #: `random`: a patch description network with seeded random weights. `official`: anomalib's distilled teacher.
+    teacher: Literal["random", "official"]
+    #: Images of the penalty term. `photographs`: those that scikit-image and scikit-learn ship.
+    penalty: Literal["photographs", "imagenette"]
+
+
+class PatchCoreVariant(Part):
+    """PatchCore (arXiv 2106.08265) as anomalib builds it."""
+
+    model: Literal["patchcore"]
+    backbone: str
+    #: False: weights drawn from the cell's seed, as in the published study.
+    pretrained: bool
+    layers: list[str] = Field(min_length=1)
+    neighbours: int = Field(ge=1)
+    coreset_ratio: float = Field(gt=0, le=1)
+    #: Side of the square that is cut out after resizing; None keeps the whole image.
+    center_crop: int | None = Field(default=None, ge=32)
+    #: The published study asks for 3; anomalib runs one, whatever is asked.
+    epochs: int = Field(default=1, ge=1)
+
+
+Variant = Annotated[EfficientAdVariant | PatchCoreVariant, Field(discriminator="model")]
+
+
+class Guard(Part):
+    """The least value of a metric that the study accepts; `category` left out means each of them."""
+
+    variant: Name
+    metric: Metric
+    minimum: float = Field(ge=0, le=1)
+    category: Category | None = None
+
+
+class Study(Part):
+    """Everything that decides a result."""
+
+    name: Name
+    title: str = Field(min_length=1)
+    #: Thresholds that maximise F1 on the test images, as the published study chose them.
+    protocol: Literal["published"]
+    image_size: int = Field(ge=32, le=2048)
+    categories: list[Category] = Field(min_length=1)
+    seeds: list[Seed] = Field(min_length=1)
+    data: Annotated[ProceduralData | FolderData, Field(discriminator="source")]
+    variants: dict[Name, Variant] = Field(min_length=1)
+    #: Test images whose neighbours the paper shows, without the file's ending, for example `grid/broken/000`.
+    queries: list[str] = []
+    guards: list[Guard] = []
+
+    @model_validator(mode="after")
+    def _parts_fit_together(self) -> Self:
+        for label, values in (("categories", self.categories), ("seeds", self.seeds)):
+            if len(set(values)) != len(values):
+                raise ValueError(f"{label} holds a value twice")
+        for name, variant in self.variants.items():
+            if isinstance(variant, EfficientAdVariant) and self.image_size < 256:
+                raise ValueError(f"variants.{name}: EfficientAD needs image_size 256 or more")
+            if isinstance(variant, PatchCoreVariant) and (variant.center_crop or 0) > self.image_size:
+                raise ValueError(f"variants.{name}.center_crop is larger than image_size {self.image_size}")
+        for guard in self.guards:
+            if guard.variant not in self.variants:
+                raise ValueError(f"guards: no variant {guard.variant!r}; there are {', '.join(self.variants)}")
+        return self
+
+    @property
+    def cells(self) -> list[Cell]:
+        """Every combination of variant, category and seed, in that order."""
+        return [
+            Cell(variant, category, seed)
+            for variant in self.variants
+            for category in self.categories
+            for seed in self.seeds
+        ]
+
+
+def names() -> list[str]:
+    """Names of the studies that come with the package."""
+    return sorted(path.stem for path in STUDIES.glob("*.toml"))
+
+
+def load(name_or_path: str) -> Study:
+    """Read a study by name (`embedded`) or from a TOML file; ReproError says which key is wrong and what is allowed."""
+    path = Path(name_or_path) if name_or_path.endswith(".toml") else STUDIES / f"{name_or_path}.toml"
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ReproError(
+            "no such study", where=name_or_path, mend=f"use one of {', '.join(names())} or the path of a .toml file"
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ReproError(f"not TOML ({error})", where=path, mend="mend the syntax at that place") from None
+    except OSError as error:
+        raise ReproError(error.strerror or str(error), where=path, mend="name a readable .toml file") from None
+    return check(content, where=path)
+
+
+def check(content: dict[str, Any], *, where: Path) -> Study:
+    """Validate the content of a study; ReproError names file and key of each fault."""
+    try:
+        return Study.model_validate(content)
+    except ValidationError as error:
+        faults = [_in_words(fault) for fault in error.errors()]
+        raise ReproError("; ".join(faults), where=where, mend="correct the study file") from None
+
+
+def choose(study: Study, *, data_root: Path | None, categories: list[str] | None) -> Study:
+    """Apply the command line's choices to a study: other data, fewer or other categories.
+
+    Guards stay only for what is still run; they were set for the study's own data, so another root drops them.
+    """
+    content = study.model_dump()
+    if data_root is not None:
+        content["data"] = {"source": "folder", "root": str(data_root.resolve())}
+        content["guards"] = []
+    if categories:
+        content["categories"] = categories
+        content["guards"] = [g for g in content["guards"] if g["category"] is None or g["category"] in categories]
+    return check(content, where=Path("command line"))
+
+
+def load_resolved(folder: RunFolder) -> Study:
+    """The study as it was resolved when the run began."""
+    mend = f"run `nox -s reproduce` or `repro reproduce --study {folder.study}` first"
+    return check(read_json(folder.study_file, mend=mend), where=folder.study_file)
+
+
+def _in_words(fault: ErrorDetails) -> str:
+    key = ".".join(str(part) for part in _without_tag(fault["loc"]))
+    context = fault.get("ctx", {})
+    match fault["type"]:
+        case "extra_forbidden":
+            return f"{key} is not a known key"
+        case "missing":
+            return f"{key} is missing"
+        case "literal_error":
+            return f"{key} is {fault['input']!r}, allowed is {context['expected']}"
+        case "union_tag_invalid":
+            tag = str(context["discriminator"]).strip("'")
+            return f"{key}.{tag} is {context['tag']!r}, allowed is {context['expected_tags']}"
+        case "value_error":
+            return str(context["error"])
+    message = fault["msg"].replace("Input should be", "should be")
+    return f"{key} is {fault['input']!r}, {message}" if key else message
+
+
+def _without_tag(place: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """pydantic names the chosen kind of a union in a place; the file has no such key."""
+    tag = {"variants": 2, "data": 1}.get(str(place[0])) if place else None
+    return place if tag is None else place[:tag] + place[tag + 1 :]

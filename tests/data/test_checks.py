@@ -1,0 +1,128 @@
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from repro.data import checks
+from repro.errors import DataError, ReproError
+from repro.records import CategoryRecord
+
+
+def save(path: Path, side: int = 16, value: int = 200) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.full((side, side), value, np.uint8)).save(path)
+    return path
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    for category in ("grid", "tile"):
+        folder = tmp_path / category
+        for name in ("train/good/000", "train/good/001", "test/good/000", "test/bent/000", "test/bent/001"):
+            save(folder / f"{name}.png")
+        for name in ("000", "001"):
+            save(folder / "ground_truth" / "bent" / f"{name}_mask.png")
+    return tmp_path
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def test_a_sound_data_set_becomes_a_manifest_of_counts_and_hashes(root: Path) -> None:
+    manifest = checks.examine(root, ["grid"])["grid"]
+    record = CategoryRecord.model_validate(manifest["record"])
+    assert (record.train, record.test, record.image_sizes) == (2, {"bent": 2, "good": 1}, ((16, 16),))
+    assert len(manifest["files"]) == 7
+    assert "grid/ground_truth/bent/000_mask.png" in manifest["files"]
+
+
+def test_the_fingerprint_follows_the_bytes_and_not_the_place(
+    root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    def fingerprint(where: Path) -> str:
+        return str(checks.examine(where, ["grid"])["grid"]["record"]["fingerprint"])
+
+    moved = tmp_path_factory.mktemp("elsewhere") / "data"
+    before = fingerprint(root)
+    root.rename(moved)
+    assert fingerprint(moved) == before
+    save(moved / "grid" / "train" / "good" / "000.png", value=201)
+    assert fingerprint(moved) != before
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (lambda root: truncate(root / "grid/test/bent/001.png"), "grid/test/bent/001.png: not a readable image"),
+        (lambda root: (root / "grid/train/good/000.png").write_bytes(b""), "grid/train/good/000.png: not a readable"),
+        (lambda root: (root / "grid/ground_truth/bent/001_mask.png").unlink(), "bent/001_mask.png: missing"),
+        (
+            lambda root: save(root / "grid/ground_truth/bent/000_mask.png", side=8),
+            "000_mask.png: mask of 8 x 8 for an image of 16 x 16",
+        ),
+        (lambda root: save(root / "grid/ground_truth/bent/000_mask.png", value=0), "000_mask.png: mask marks no pixel"),
+        (lambda root: save(root / "grid/ground_truth/bent/007_mask.png"), "007_mask.png: a mask without an image"),
+        (lambda root: (root / "grid/test/good/000.png").unlink(), "grid/test/good: no .png image"),
+        (lambda root: (root / "grid/train").rename(root / "grid/training"), "grid/train/good: no .png image"),
+    ],
+)
+def test_each_fault_is_told_with_its_path(root: Path, spoil: Callable[[Path], object], told: str) -> None:
+    spoil(root)
+    with pytest.raises(DataError) as caught:
+        checks.examine(root, ["grid", "tile"])
+    assert [problem for problem in caught.value.problems if told in problem]
+    assert "\n" not in str(caught.value)
+
+
+def test_all_faults_of_all_categories_are_told_at_once(root: Path) -> None:
+    truncate(root / "grid/test/bent/000.png")
+    truncate(root / "tile/ground_truth/bent/000_mask.png")
+    (root / "tile/train/good/001.png").write_bytes(b"not a picture")
+    with pytest.raises(DataError, match="3 problems: ") as caught:
+        checks.examine(root, ["grid", "tile"])
+    assert len(caught.value.problems) == 3
+
+
+def test_a_missing_category_names_those_there_are(root: Path) -> None:
+    with pytest.raises(ReproError, match="no category leather; choose with --categories from those there: grid, tile"):
+        checks.examine(root, ["grid", "leather"])
+
+
+def test_a_missing_root_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ReproError, match="nowhere: no such folder; give --data-root"):
+        checks.examine(tmp_path / "nowhere", ["grid"])
+
+
+def test_a_mask_named_like_its_image_is_taken_too(root: Path) -> None:
+    masks = root / "grid/ground_truth/bent"
+    for mask in list(masks.iterdir()):
+        mask.rename(masks / mask.name.replace("_mask", ""))
+    assert "grid/ground_truth/bent/000.png" in checks.examine(root, ["grid"])["grid"]["files"]
+
+
+def test_only_the_official_split_and_image_sizes_are_called_official() -> None:
+    grid = CategoryRecord(
+        train=264,
+        test={"good": 21, "bent": 12, "broken": 12, "glue": 11, "metal_contamination": 11, "thread": 11},
+        image_sizes=((1024, 1024),),
+        modes=("L",),
+        fingerprint="",
+    )
+    assert checks.is_official({"grid": grid})
+    assert not checks.is_official({"grid": grid.model_copy(update={"train": 263})})
+    assert not checks.is_official({"grid": grid.model_copy(update={"image_sizes": ((256, 256),)})})
+    assert not checks.is_official({"my parts": grid})
+
+
+def test_an_image_that_claims_to_be_enormous_is_refused_without_decoding(root: Path) -> None:
+    header = io.BytesIO()
+    Image.new("L", (1, 1)).save(header, "PNG")
+    huge = bytearray(header.getvalue())
+    huge[16:24] = (60_000).to_bytes(4, "big") * 2
+    (root / "grid/train/good/000.png").write_bytes(huge)
+    with pytest.raises(DataError, match=r"000\.png: not a readable image"):
+        checks.examine(root, ["grid"])

@@ -1,0 +1,338 @@
+"""A small report folder that keeps to the schema, for tests of the paper: every number in it is made up."""
+
+import itertools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from repro.receptive_field import Layer, fields
+from repro.runs import RunFolder, sha256, write_json, write_text
+
+SMALL = (
+    ("conv1", 4, 1, 3),
+    ("avgpool1", 2, 2, 1),
+    ("conv2", 4, 1, 3),
+    ("avgpool2", 2, 2, 1),
+    ("conv3", 3, 1, 1),
+    ("conv4", 4, 1, 0),
+)
+MEDIUM = (("conv1", 4, 1, 3), ("avgpool1", 2, 2, 1), ("conv2", 4, 1, 3), ("avgpool2", 2, 2, 1), ("conv3", 1, 1, 0),
+          ("conv4", 3, 1, 1), ("conv5", 4, 1, 0), ("conv6", 1, 1, 0))  # fmt: skip
+METRICS = ("image_auroc", "image_f1", "pixel_auroc", "pixel_f1", "image_ap", "pixel_ap", "aupro")
+VARIANTS = {
+    "efficientad": (
+        "efficientad",
+        {"size": "small", "padding": False, "epochs": 2, "teacher": "random", "penalty": "photographs"},
+        {
+            "teacher": {
+                "kind": "random",
+                "description": "patch description network with seeded random weights",
+                "sha256": "a1" * 32,
+            },
+            "penalty": {"kind": "photographs", "description": "13 photographs", "sha256": "b2" * 32},
+        },
+    ),
+    "patchcore": (
+        "patchcore",
+        {
+            "backbone": "resnet18",
+            "pretrained": False,
+            "layers": ["layer2", "layer3"],
+            "neighbours": 3,
+            "center_crop": 224,
+        },
+        {"backbone": {"kind": "random", "description": "resnet18 with random weights", "sha256": None}},
+    ),
+}
+PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}"><rect width="100%" height="100%" fill="#abc"/></svg>\n'
+
+
+def build(
+    root: Path,
+    *,
+    study: str = "example",
+    title: str = "An example study",
+    categories: Sequence[str] = ("grid", "tile"),
+    defects: Sequence[str] = ("bent", "broken"),
+    seeds: Sequence[int] = (0,),
+    source: str = "procedural",
+    official: bool = False,
+    teacher: str = "random",
+    failing: bool = True,
+    draw: Callable[[Path, str], None] | None = None,
+) -> RunFolder:
+    """Write the five records and a picture for each figure; `draw(path, kind)` may make better pictures."""
+    folder = RunFolder(study, root)
+    content = results(study, title, categories, defects, seeds, source, official, teacher)
+    write_json(folder.report / "results.json", content)
+    digest = sha256(folder.report / "results.json")
+    write_json(folder.report / "verdicts.json", {"schema_version": 1, "results_sha256": digest, "verdicts": verdicts()})
+    write_json(folder.report / "guards.json", guards(digest, categories, failing))
+    write_json(folder.report / "environment.json", environment(content))
+    shown = pictures(content, categories)
+    write_json(folder.report / "figures" / "figures.json", {"schema_version": 1, "figures": shown})
+    for figure in shown:
+        path = folder.report / "figures" / figure["file"]
+        if draw is None:
+            write_text(path, PICTURE.format(width=300, height=120))
+        else:
+            draw(path, figure["kind"])
+    return folder
+
+
+def results(
+    study: str,
+    title: str,
+    categories: Sequence[str],
+    defects: Sequence[str],
+    seeds: Sequence[int],
+    source: str,
+    official: bool,
+    teacher: str,
+) -> dict[str, Any]:
+    """The content of results.json."""
+    variants = {
+        name: {
+            "model": model,
+            "settings": dict(settings),
+            "weights": {role: dict(record) for role, record in weights.items()},
+        }
+        for name, (model, settings, weights) in VARIANTS.items()
+    }
+    variants["efficientad"]["weights"]["teacher"]["kind"] = teacher
+    name = (
+        "procedural stand-ins" if source == "procedural" else "MVTec AD" if official else "a folder in MVTec AD layout"
+    )
+    cells = {
+        f"{variant}/{category}/seed{seed}": cell(variant, category, seed, defects, number)
+        for number, (variant, category, seed) in enumerate(itertools.product(VARIANTS, categories, seeds))
+    }
+    return {
+        "schema_version": 1,
+        "study": {
+            "name": study,
+            "title": title,
+            "protocol": "published",
+            "image_size": 256,
+            "categories": list(categories),
+            "seeds": list(seeds),
+            "guards": [],
+            "fingerprint": "c3" * 32,
+        },
+        "data": {
+            "source": source,
+            "name": name,
+            "official": official,
+            "categories": {
+                category: {
+                    "train": 16,
+                    "test": {"good": 10} | {defect: 4 for defect in defects},
+                    "image_sizes": [[1024, 1024]],
+                    "modes": ["RGB"],
+                    "fingerprint": f"{number:02x}" * 32,
+                }
+                for number, category in enumerate(categories)
+            },
+            "fingerprint": "d4" * 32,
+        },
+        "variants": variants,
+        "cells": cells,
+        "heat_maps": [
+            {"category": category, "defect": defect, "place": place, "image": f"{category}/test/{defect}/000.png"}
+            for category, defect, place in itertools.product(categories, defects, ("best", "median", "worst"))
+        ],
+        "retrieval": {key: retrieval(one["category"], defects) for key, one in cells.items()},
+        "receptive_field": {
+            "input_size": 256,
+            "networks": {
+                f"{size}-padded" if padded else size: network(size, layers, padded)
+                for (size, layers), padded in itertools.product((("small", SMALL), ("medium", MEDIUM)), (False, True))
+            },
+        },
+    }
+
+
+def cell(variant: str, category: str, seed: int, defects: Sequence[str], number: int) -> dict[str, Any]:
+    """One cell, its metrics spread by its number so that no two agree."""
+    metrics = {metric: round(0.9 - 0.0371 * number + 0.0113 * index, 4) for index, metric in enumerate(METRICS)}
+    patchcore = variant == "patchcore"
+    return {
+        "variant": variant,
+        "category": category,
+        "seed": seed,
+        "epochs_asked": 3 if patchcore else 2,
+        "epochs_run": 1 if patchcore else 2,
+        "steps": 0 if patchcore else 32,
+        "memory_bank": {"patches": 1254, "dimension": 448} if patchcore else None,
+        "map_size": [224, 224] if patchcore else [256, 256],
+        "images": 10 + 4 * len(defects),
+        "anomalous": 4 * len(defects),
+        "anomalous_pixels": 0.0213,
+        "thresholds": {"image": 12.3456 if patchcore else 0.7123, "pixel": 9.87654 if patchcore else -0.0512},
+        "metrics": metrics,
+        "raw": {metric: round(metrics[metric] + 0.0012 * (index % 2), 4) for index, metric in enumerate(METRICS[:4])},
+        "scores": [
+            {"image": f"{category}/test/{defect}/{place:03}.png", "defect": defect, "score": 0.5 + place / 10}
+            for defect, place in itertools.product(("good", *defects), range(4))
+        ],
+        "efficientnet_modules": 0,
+        "fingerprint": "e5" * 32,
+    }
+
+
+def retrieval(category: str, defects: Sequence[str]) -> dict[str, Any]:
+    """Both features of one cell."""
+    image = f"{category}/test/{defects[0]}/000.png"
+    hits = [{"rank": rank, "image": image, "defect": defects[0], "score": 1.0} for rank in range(5)]
+    common = {"points": 18, "queries": [{"image": image, "defect": defects[0], "hits": hits}]}
+    published = {
+        "dimension": 1024,
+        "label_filter": True,
+        "self_match": True,
+        "distinct_vectors": 1,
+        "distinct_scores": 1,
+        "defect_precision_at_5": 0.5,
+        "label_precision_at_5": 1.0,
+        "chance_defect_precision_at_5": 0.48,
+        "chance_label_precision_at_5": 1.0,
+        "self_match_at_5": 0.5556,
+        "insertion_order_at_5": 1.0,
+    }
+    patches = published | {
+        "dimension": 448,
+        "label_filter": False,
+        "self_match": False,
+        "distinct_vectors": 18,
+        "distinct_scores": 77,
+        "defect_precision_at_5": 0.6122,
+        "label_precision_at_5": 0.8012,
+        "chance_defect_precision_at_5": 0.2941,
+        "chance_label_precision_at_5": 0.4771,
+        "self_match_at_5": 0.0,
+        "insertion_order_at_5": 0.2778,
+    }
+    return {"published": common | published, "patch_embedding": common | patches}
+
+
+def network(size: str, layers: Sequence[tuple[str, int, int, int]], padded: bool) -> dict[str, Any]:
+    """One patch description network, measured as computed."""
+    table = fields([Layer(name, kernel, stride, padding * padded) for name, kernel, stride, padding in layers], 256)
+    return {
+        "size": size,
+        "padding": padded,
+        "layers": [
+            vars(one.layer)
+            | {"output": one.output, "jump": one.jump, "receptive_field": one.receptive_field, "start": one.start}
+            for one in table
+        ],
+        "measured_outputs": [one.output for one in table],
+        "measured_receptive_field": table[-1].receptive_field,
+    }
+
+
+def verdicts() -> list[dict[str, Any]]:
+    """One verdict of each word, and two on receptive fields."""
+    words = ("reproduced", "not reproduced", "refuted", "not tested")
+    general = [
+        {
+            "claim": f"example-{number}",
+            "place": f"section 2.{number}",
+            "statement": f"Claim number {number} of the published paper says something about its models",
+            "published": "0.9833",
+            "measured": None if word == "not tested" else "0.8999",
+            "verdict": word,
+            "rule": "reproduced when the measured value lies within 0.02 of the published one, on the official data only",
+            "evidence": None if word == "not tested" else "cells.efficientad/grid/seed0.metrics.image_auroc",
+        }
+        for number, word in enumerate(words)
+    ]
+    layers = [
+        {
+            "claim": f"rf-{name}-output",
+            "place": "section 4, table",
+            "statement": f"{name.capitalize()} has an output of {published} pixels",
+            "published": str(published),
+            "measured": str(measured),
+            "verdict": "reproduced" if published == measured else "refuted",
+            "rule": "reproduced when the formula with the listed padding gives the same number",
+            "evidence": "receptive_field.networks.small-padded.layers.0.output",
+        }
+        for name, published, measured in (("conv1", 256, 259), ("conv4", 61, 64), ("conv3", 64, 67))
+    ]
+    return general + layers
+
+
+def guards(digest: str, categories: Sequence[str], failing: bool) -> dict[str, Any]:
+    """Assertions that pass, and one that fails where `failing`."""
+    assertions = [
+        {
+            "test": f"tests/report/test_guards.py::test_metric_is_at_least[{category}]",
+            "statement": f"Image AUROC on {category} is at least its bound",
+            "value": "0.9000",
+            "bound": "0.8500",
+            "outcome": "passed",
+        }
+        for category in categories
+    ]
+    if failing:
+        assertions[-1] |= {"value": "0.7001", "outcome": "failed"}
+    return {
+        "schema_version": 1,
+        "results_sha256": digest,
+        "passed": len(assertions) - failing,
+        "failed": int(failing),
+        "assertions": assertions,
+    }
+
+
+def environment(content: dict[str, Any]) -> dict[str, Any]:
+    """An invented machine."""
+    return {
+        "commit": "0123abcdef+changes",
+        "python": "3.11.7",
+        "platform": "Linux x86_64",
+        "processor": "Example CPU @ 2.50GHz",
+        "devices": ["cpu"],
+        "threads": 2,
+        "packages": {"anomalib": "2.2.0", "torch": "2.7.1+cpu", "qdrant-client": "1.15.1"},
+        "data_fingerprint": content["data"]["fingerprint"],
+        "weights": {"efficientad teacher": "a1" * 32},
+    }
+
+
+def pictures(content: dict[str, Any], categories: Sequence[str]) -> list[dict[str, Any]]:
+    """What figures.json lists: bars, heat maps and a similarity sheet a variant; alt texts hold characters of markup."""
+    bars = [
+        {
+            "file": f"bars-{variant}.svg",
+            "kind": "metric_bars",
+            "alt": f"Bars of [four] *metrics* of {variant}",
+            "variant": variant,
+        }
+        for variant in content["variants"]
+    ]
+    maps = [
+        {
+            "file": f"heat-maps-{number}-{place}.svg",
+            "kind": "heat_maps",
+            "alt": f"Input, maps and truth of {category}, {place}",
+            "category": category,
+            "place": place,
+        }
+        for number, category in enumerate(categories)
+        for place in ("median", "best", "worst")
+    ]
+    sheets = [
+        {
+            "file": f"similarity {number} {variant}.svg",
+            "kind": "similarity",
+            "alt": f'Query and "hits" of {variant} on {category}',
+            "variant": variant,
+            "category": category,
+            "query": content["retrieval"][f"{variant}/{category}/seed{content['study']['seeds'][0]}"]["published"][
+                "queries"
+            ][0]["image"],
+        }
+        for number, (variant, category) in enumerate(zip(content["variants"], categories, strict=False))
+    ]
+    return bars + maps + sheets

@@ -1,0 +1,100 @@
+"""The guards read one report folder, `--report`, and tell what they asserted to guards.json."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from repro.records import SCHEMA_VERSION, Assertion, Guards, Results, Verdict, Verdicts
+from repro.runs import read_record, sha256, write_json
+
+REMAKE = "run `nox -s reproduce` to make it anew"
+
+OUTCOMES = pytest.StashKey[list[Assertion]]()
+
+State = Callable[[str, object, object], None]
+
+
+def _folder(config: pytest.Config) -> Path:
+    return Path(config.getoption("report"))
+
+
+def _load(config: pytest.Config) -> Results:
+    return read_record(_folder(config) / "results.json", Results, mend=REMAKE)
+
+
+@pytest.fixture(scope="session")
+def results(request: pytest.FixtureRequest) -> Results:
+    return _load(request.config)
+
+
+@pytest.fixture(scope="session")
+def verdicts(request: pytest.FixtureRequest) -> dict[str, Verdict]:
+    judged = read_record(_folder(request.config) / "verdicts.json", Verdicts, mend=REMAKE)
+    return {verdict.claim: verdict for verdict in judged.verdicts}
+
+
+@pytest.fixture
+def state(record_property: Callable[[str, object], None]) -> Iterator[State]:
+    """Call it with a sentence, the value and its bound before asserting: the paper prints them."""
+
+    def tell(statement: str, value: object, bound: object) -> None:
+        record_property("statement", statement)
+        record_property("value", str(value))
+        record_property("bound", str(bound))
+
+    yield tell
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One test for each metric bound of the study and category, and one for each network."""
+    if "bound" in metafunc.fixturenames:
+        loaded = _load(metafunc.config)
+        bounds = [
+            (guard.variant, category, guard.metric, guard.minimum)
+            for guard in loaded.study.guards
+            for category in loaded.study.categories
+            if guard.category in (None, category)
+        ]
+        metafunc.parametrize("bound", bounds, ids=["-".join(map(str, bound[:3])) for bound in bounds])
+    if "network" in metafunc.fixturenames:
+        metafunc.parametrize("network", list(_load(metafunc.config).receptive_field.networks))
+    if "cell" in metafunc.fixturenames:
+        metafunc.parametrize("cell", list(_load(metafunc.config).cells))
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    session.config.stash[OUTCOMES] = []
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):  # type: ignore[no-untyped-def]
+    report = yield
+    properties = dict(item.user_properties)
+    if report.when == "call" and "statement" in properties:
+        item.config.stash[OUTCOMES].append(
+            Assertion(
+                test=item.nodeid.split("/")[-1],
+                statement=str(properties["statement"]),
+                value=str(properties["value"]),
+                bound=str(properties["bound"]),
+                outcome="passed" if report.passed else "failed",
+            )
+        )
+    return report
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if not session.config.getoption("write_guards"):
+        return
+    assertions = session.config.stash[OUTCOMES]
+    failed = sum(assertion.outcome == "failed" for assertion in assertions)
+    guards = Guards(
+        schema_version=SCHEMA_VERSION,
+        results_sha256=sha256(_folder(session.config) / "results.json"),
+        passed=len(assertions) - failed,
+        failed=failed,
+        assertions=tuple(assertions),
+    )
+    write_json(_folder(session.config) / "guards.json", json.loads(guards.model_dump_json()))

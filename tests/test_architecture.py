@@ -1,0 +1,68 @@
+"""The house rules that a reader relies on: data flows one way, and the light parts stay light."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import repro
+
+PACKAGE = Path(repro.__file__).parent
+
+#: A module may import only modules above it. Modules on one line know nothing of each other.
+ORDER = [
+    {"errors", "records"},
+    {"runs", "progress"},
+    {"study", "data.layout", "receptive_field", "data.textures"},
+    {"data.defects"},
+    {"data.procedural", "data.checks"},
+    {"data.prepare", "models.weights", "models.pdn"},
+    {"models.build"},
+    {"fit"},
+    {"predict", "score"},
+    {"retrieve"},
+    {"results", "claims", "guard", "regression"},
+    {"figures", "paper_view", "reproduce"},
+    {"paper"},
+    {"cli"},
+    {"__main__"},
+]
+LEVEL = {module: level for level, modules in enumerate(ORDER) for module in modules}
+
+
+def modules() -> dict[str, Path]:
+    paths = [path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py"]
+    return {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in paths}
+
+
+def imported(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "repro":
+            base = node.module.removeprefix("repro").lstrip(".")
+            names = {f"{base}.{alias.name}".lstrip(".") for alias in node.names}
+            found |= {name for name in names if name in LEVEL} or ({base} & LEVEL.keys())
+    return found
+
+
+def test_every_module_has_its_place_in_the_order() -> None:
+    assert modules().keys() <= LEVEL.keys()
+
+
+@pytest.mark.parametrize("module", sorted(modules()))
+def test_a_module_imports_only_what_stands_above_it(module: str) -> None:
+    wrong = {other for other in imported(modules()[module]) if LEVEL[other] >= LEVEL[module]}
+    assert not wrong
+
+
+@pytest.mark.parametrize("module", ["cli", "paper", "figures", "claims", "results", "reproduce"])
+def test_the_light_parts_never_import_torch(module: str) -> None:
+    code = f"import sys, repro.{module}; sys.exit(bool({{'torch', 'anomalib', 'lightning'}} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_no_module_is_longer_than_a_reader_keeps_in_mind() -> None:
+    lengths = {name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in modules().items()}
+    assert {name: length for name, length in lengths.items() if length > 400} == {}

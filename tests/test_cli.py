@@ -1,0 +1,103 @@
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from repro.cli import main
+from repro.runs import PROJECT_ROOT, RunFolder
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    """Exit status and standard error of a command."""
+    done = subprocess.run(
+        [sys.executable, "-m", "repro", *arguments], capture_output=True, text=True, check=False, cwd=PROJECT_ROOT
+    )
+    return done.returncode, done.stderr
+
+
+def test_help_names_the_stages(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["--help"])
+    assert end.value.code == 0
+    told = capsys.readouterr().out
+    for stage in (
+        "reproduce",
+        "fit",
+        "predict",
+        "score",
+        "retrieve",
+        "receptive-field",
+        "results",
+        "figures",
+        "render",
+    ):
+        assert stage in told
+
+
+def save(path: Path, side: int = 16) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.full((side, side), 200, np.uint8)).save(path)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Iterator[Path]:
+    for name in ("train/good/000", "test/good/000", "test/cut/000", "ground_truth/cut/000_mask"):
+        save(tmp_path / "data" / "leather" / f"{name}.png")
+    yield tmp_path / "data"
+    shutil.rmtree(RunFolder("bad-input").run, ignore_errors=True)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "arguments", "told"),
+    [
+        ("", ["--data-root", "{root}/nowhere"], "nowhere: no such folder"),
+        ("", ["--categories", "leather,wood"], "no category wood"),
+        ("test/cut/000.png", ["--categories", "leather"], "test/cut/000.png: not a readable image"),
+        ("ground_truth/cut/000_mask.png", ["--categories", "leather"], "000_mask.png: mask of 8 x 8"),
+        (
+            "",
+            ["--categories", "leather", "--qdrant-url", "http://127.0.0.1:9"],
+            "http://127.0.0.1:9: no Qdrant answers",
+        ),
+        ("", ["--study", "nonsense"], "use one of embedded, mvtec, smoke"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_status_2(root: Path, spoil: str, arguments: list[str], told: str) -> None:
+    if spoil.endswith("_mask.png"):
+        save(root / "leather" / spoil, side=8)
+    elif spoil:
+        path = root / "leather" / spoil
+        path.write_bytes(path.read_bytes()[:40])
+    given = [argument.format(root=root) for argument in arguments]
+    if "--data-root" not in given:
+        given += ["--data-root", str(root)]
+    if "--study" not in given:
+        given += ["--study", copy_of_mvtec(root.parent)]
+    status, errors = run("reproduce", *given)
+    lines = [line for line in errors.splitlines() if not line.startswith("check data")]
+    assert (status, len(lines)) == (2, 1)
+    assert lines[0].startswith("error: ")
+    assert told in lines[0]
+
+
+def copy_of_mvtec(folder: Path) -> str:
+    """A study of another name, so that a run of the real one is never touched."""
+    text = (PROJECT_ROOT / "src/repro/studies/mvtec.toml").read_text(encoding="utf-8")
+    path = folder / "bad-input.toml"
+    path.write_text(text.replace('name = "mvtec"', 'name = "bad-input"'), encoding="utf-8")
+    return str(path)
+
+
+def test_a_cell_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["score", "--cell", "patchcore"]) == 2
+    assert "write variant/category/seedN" in capsys.readouterr().err
+
+
+def test_a_stage_before_its_input_says_what_to_run_first(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["score", "--study", "never-run", "--cell", "patchcore/grid/seed0"]) == 2
+    assert "run `nox -s evaluate`" in capsys.readouterr().err

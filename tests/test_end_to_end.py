@@ -1,0 +1,131 @@
+"""One real study, from nothing to the paper, and what must hold of it."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import smoke
+
+from repro import score
+from repro import study as studies
+from repro.records import Environment, Guards, Results, Verdicts
+from repro.runs import PROJECT_ROOT, Cell, read_record
+
+REPORT_FILES = (
+    "results.json",
+    "verdicts.json",
+    "guards.json",
+    "environment.json",
+    "timings.json",
+    "paper.md",
+    "paper.pdf",
+)
+
+
+def test_every_file_of_the_report_is_there_and_of_its_schema(smoke_run: smoke.Run) -> None:
+    report = smoke_run.folder.report
+    assert [name for name in REPORT_FILES if not (report / name).is_file()] == []
+    for name, kind in (("results", Results), ("verdicts", Verdicts), ("guards", Guards), ("environment", Environment)):
+        read_record(report / f"{name}.json", kind, mend="")
+    assert (report / "paper.pdf").read_bytes().startswith(b"%PDF-")
+    assert not [path for path in (report / "figures").iterdir() if path.stat().st_size > 200_000]
+
+
+def test_the_first_line_says_which_study_and_why(smoke_run: smoke.Run) -> None:
+    assert smoke_run.log.splitlines()[0] == f"study {smoke.NAME} (asked for with --study)"
+
+
+def test_results_hold_no_path_of_the_machine_and_no_clock(smoke_run: smoke.Run) -> None:
+    text = (smoke_run.folder.report / "results.json").read_text(encoding="utf-8")
+    assert str(PROJECT_ROOT) not in text
+    assert "seconds" not in text
+
+
+def test_nothing_changed_means_nothing_to_do(smoke_run: smoke.Run) -> None:
+    before = (smoke_run.folder.report / "paper.pdf").stat().st_mtime_ns
+    done = smoke.reproduce(smoke_run.study_path)
+    assert done.returncode == 0
+    assert "Nothing to be done" in done.stdout
+    assert (smoke_run.folder.report / "paper.pdf").stat().st_mtime_ns == before
+
+
+def test_doing_the_work_again_gives_the_same_bytes(smoke_run: smoke.Run) -> None:
+    """All but EfficientAD's training is done again: drawing, fitting PatchCore, predicting, scoring, the paper."""
+    folder = smoke_run.folder
+    before = {name: (folder.report / name).read_bytes() for name in ("results.json", "paper.md", "paper.pdf")}
+    shutil.rmtree(folder.report)
+    shutil.rmtree(folder.cell(Cell("patchcore", "leather", 0)))
+    (folder.cell(Cell("efficientad", "leather", 0)) / "predictions.npz").unlink()
+    done = smoke.reproduce(smoke_run.study_path)
+    assert done.returncode == 0, done.stdout
+    assert {name: (folder.report / name).read_bytes() for name in before} == before
+
+
+@pytest.mark.parametrize("variant", ["patchcore", "efficientad"])
+def test_the_four_published_metrics_equal_those_of_anomalibs_evaluator(
+    smoke_run: smoke.Run, variant: str, tmp_path: Path
+) -> None:
+    from anomalib.engine import Engine
+
+    from repro.fit import datamodule
+    from repro.models.build import model_class
+
+    cell = Cell(variant, "leather", 0)
+    ours = read_record(smoke_run.folder.report / "results.json", Results, mend="").cells[cell.key].metrics
+    model = model_class(studies.load("smoke").variants[variant]).load_from_checkpoint(
+        smoke_run.folder.cell(cell) / "checkpoint.ckpt", post_processor=True, evaluator=True
+    )
+    engine = Engine(default_root_dir=tmp_path, accelerator="cpu", enable_progress_bar=False)
+    data = datamodule(smoke_run.folder, "leather")
+    # Validation, which here as in the published study is the test set, sets anomalib's thresholds and ranges.
+    engine.validate(model, datamodule=data, verbose=False)
+    (theirs,) = engine.test(model, datamodule=data, verbose=False)
+    assert ours.image_auroc == pytest.approx(theirs["image_AUROC"], abs=1e-6)
+    assert ours.image_f1 == pytest.approx(theirs["image_F1Score"], abs=1e-6)
+    assert ours.pixel_auroc == pytest.approx(theirs["pixel_AUROC"], abs=1e-6)
+    assert ours.pixel_f1 == pytest.approx(theirs["pixel_F1Score"], abs=1e-6)
+
+
+def test_predictions_are_raw_and_named_relative_to_the_data_root(smoke_run: smoke.Run) -> None:
+    folder = smoke_run.folder
+    for variant, side in (("efficientad", 256), ("patchcore", 224)):
+        predictions = score.load(folder.cell(Cell(variant, "leather", 0)) / "predictions.npz")
+        assert predictions.maps.shape == predictions.masks.shape == (8, side, side)
+        assert predictions.labels.tolist() == ["/good/" not in name for name in predictions.images]
+        assert all((folder.drawn_data / name).is_file() for name in predictions.images)
+        assert np.isfinite(predictions.maps).all()
+
+
+def test_a_regression_is_told_and_exits_1(smoke_run: smoke.Run, tmp_path: Path) -> None:
+    def regression(*more: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "repro", "regression", "--study", smoke.NAME]
+        return subprocess.run([*command, *more], cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
+
+    baseline, summary = tmp_path / "baseline.json", tmp_path / "summary.md"
+    assert regression("--baseline", str(baseline), "--accept").returncode == 0
+    assert regression("--baseline", str(baseline)).returncode == 0
+    old = json.loads(baseline.read_text(encoding="utf-8"))
+    old["cells"]["patchcore/leather/seed0"]["aupro"] = 1.0
+    baseline.write_text(json.dumps(old), encoding="utf-8")
+    told = regression("--baseline", str(baseline), "--markdown", str(summary))
+    assert told.returncode == 1
+    assert "**1 of 14 metrics regressed.**" in summary.read_text(encoding="utf-8")
+
+
+def test_a_failing_guard_still_yields_the_paper_and_exits_1(smoke_run: smoke.Run, tmp_path: Path) -> None:
+    guard = '\n[[guards]]\nvariant = "patchcore"\nmetric = "aupro"\nminimum = 1.0\n'
+    strict = tmp_path / "strict.toml"
+    strict.write_text(smoke_run.study_path.read_text(encoding="utf-8") + guard, encoding="utf-8")
+    done = smoke.reproduce(strict)
+    try:
+        assert done.returncode == 1
+        guards = read_record(smoke_run.folder.report / "guards.json", Guards, mend="")
+        assert [assertion.bound for assertion in guards.assertions if assertion.outcome == "failed"] == [">= 1.0"]
+        assert "fit" not in [line.split()[0] for line in done.stdout.splitlines() if line.strip()]
+        assert "aupro of patchcore on leather" in (smoke_run.folder.report / "paper.md").read_text(encoding="utf-8")
+    finally:
+        assert smoke.reproduce(smoke_run.study_path).returncode == 0

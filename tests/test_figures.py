@@ -1,0 +1,240 @@
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from repro.errors import ReproError
+from repro.figures import draw
+from repro.records import Figures, Results
+from repro.runs import PROJECT_ROOT, Cell, RunFolder, write_json
+
+PIXELS, CROP = 64, 48
+GOOD = "good"
+ODD = "odd_$x^{2}_名\n$"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """A study of two categories with two defect types each, drawn once."""
+    made = study(tmp_path_factory.mktemp("study"), {"grid": ("bent", "broken"), "tile": ("crack", "oil")}, seeds=(0, 1))
+    draw(made)
+    return made
+
+
+def study(root: Path, defects: dict[str, tuple[str, ...]], seeds: tuple[int, ...] = (0,)) -> RunFolder:
+    """Write what the figures are drawn from: two images of each type, maps that are high on the defect."""
+    folder = RunFolder("tiny", root)
+    generator = np.random.default_rng(7)
+    images = {category: _images(root / "data", category, (GOOD, *types)) for category, types in defects.items()}
+    sides = {"efficientad": PIXELS, "patchcore": CROP}
+    cells, retrieval = {}, {}
+    for category, names in images.items():
+        write_json(folder.manifest(category), {"root": str(root / "data")})
+        for variant, side in sides.items():
+            for seed in seeds:
+                cell = Cell(variant, category, seed)
+                masks = np.zeros((len(names), side, side), bool)
+                masks[[name.split("/")[-2] != GOOD for name in names], 10:30, 20:40] = True
+                maps = (generator.random(masks.shape) + masks).astype(np.float32)
+                labels = masks.any(axis=(1, 2))
+                folder.cell(cell).mkdir(parents=True)
+                np.savez(
+                    folder.cell(cell) / "predictions.npz",
+                    scores=maps.max(axis=(1, 2)),
+                    maps=maps,
+                    masks=masks,
+                    labels=labels,
+                    images=np.array(names),
+                )
+                cells[cell.key] = _cell(cell, side, names, seed)
+                retrieval[cell.key] = _retrieval(names)
+    content = {
+        "schema_version": 1,
+        "study": {
+            "name": "tiny",
+            "title": "A tiny study",
+            "protocol": "published",
+            "image_size": PIXELS,
+            "categories": list(defects),
+            "seeds": seeds,
+            "guards": [],
+            "fingerprint": "0",
+        },
+        "data": {"source": "procedural", "name": "stand-ins", "official": False, "categories": {}, "fingerprint": "0"},
+        "variants": {
+            "efficientad": {"model": "efficientad", "settings": {"size": "small"}, "weights": {}},
+            "patchcore": {"model": "patchcore", "settings": {"center_crop": CROP}, "weights": {}},
+        },
+        "cells": cells,
+        "heat_maps": [
+            {"category": category, "defect": name.split("/")[-2], "place": place, "image": name}
+            for category, names in images.items()
+            for name in names
+            if not name.split("/")[-2] == GOOD
+            for place in (("best", "median") if name.endswith("000.png") else ("worst",))
+        ],
+        "retrieval": retrieval,
+        "receptive_field": {"input_size": PIXELS, "networks": {}},
+    }
+    write_json(folder.report / "results.json", Results.model_validate(content).model_dump(mode="json"))
+    return folder
+
+
+def _images(root: Path, category: str, types: tuple[str, ...]) -> list[str]:
+    names = [f"{category}/test/{name}/{number:03}.png" for name in types for number in range(2)]
+    for index, name in enumerate(names):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        # Grey and colour, and of another size than the study's.
+        Image.new("L", (80, 80), 40 * index).convert("L" if index % 2 else "RGB").save(root / name)
+    return names
+
+
+def _cell(cell: Cell, side: int, names: list[str], seed: int) -> dict[str, Any]:
+    published = {"image_auroc": 1.0, "image_f1": 0.9 + seed / 20, "pixel_auroc": 0.75, "pixel_f1": 0.125}
+    return {
+        "variant": cell.variant,
+        "category": cell.category,
+        "seed": seed,
+        "epochs_asked": 1,
+        "epochs_run": 1,
+        "steps": 1,
+        "memory_bank": None,
+        "map_size": [side, side],
+        "images": len(names),
+        "anomalous": 4,
+        "anomalous_pixels": 0.1,
+        "thresholds": {"image": 1.5, "pixel": 1.0},
+        "metrics": {**published, "image_ap": 0.5, "pixel_ap": 0.5, "aupro": 0.5},
+        "raw": published,
+        "scores": [],
+        "efficientnet_modules": 0,
+        "fingerprint": "0",
+    }
+
+
+def _retrieval(names: list[str]) -> dict[str, Any]:
+    def query(hits: list[str]) -> dict[str, Any]:
+        return {
+            "image": names[2],
+            "defect": names[2].split("/")[-2],
+            "hits": [
+                {"rank": rank, "image": name, "defect": name.split("/")[-2], "score": 1 - rank / 8}
+                for rank, name in enumerate(hits, 1)
+            ],
+        }
+
+    counts = dict.fromkeys(("dimension", "distinct_vectors", "points", "distinct_scores"), 1)
+    shares = [f"{kind}_precision_at_5" for kind in ("defect", "label", "chance_defect", "chance_label")]
+    feature = {**counts, **dict.fromkeys([*shares, "self_match_at_5", "insertion_order_at_5"], 0.5)}
+    return {
+        "published": {**feature, "label_filter": True, "self_match": True, "queries": [query(names[2:])]},
+        "patch_embedding": {
+            **feature,
+            "label_filter": False,
+            "self_match": False,
+            "queries": [query(names[:2] + names[3:])],
+        },
+    }
+
+
+def read(folder: RunFolder) -> Figures:
+    return Figures.model_validate_json((folder.report / "figures" / "figures.json").read_text())
+
+
+def contents(folder: RunFolder) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (folder.report / "figures").iterdir()}
+
+
+def test_pictures_come_in_the_order_of_the_paper(folder: RunFolder) -> None:
+    assert [figure.file for figure in read(folder).figures] == [
+        "metrics-efficientad.svg",
+        "metrics-patchcore.svg",
+        *(
+            f"heat-maps-{category}-{place}.jpg"
+            for category in ("grid", "tile")
+            for place in ("best", "median", "worst")
+        ),
+        *(
+            f"similar-{variant}-{category}-1.jpg"
+            for variant in ("efficientad", "patchcore")
+            for category in ("grid", "tile")
+        ),
+    ]
+
+
+def test_second_drawing_gives_the_same_bytes_and_deletes_what_is_stale(folder: RunFolder) -> None:
+    before = contents(folder)
+    (folder.report / "figures" / "heat-maps-carpet-best.jpg").write_bytes(b"of a category that is gone")
+    draw(folder)
+    assert contents(folder) == before
+
+
+def test_every_picture_listed_is_there_small_and_described(folder: RunFolder) -> None:
+    files = contents(folder)
+    figures = read(folder).figures
+    assert set(files) == {"figures.json", *(figure.file for figure in figures)}
+    for figure in figures:
+        assert 1000 < len(files[figure.file]) < 200_000, figure.file
+        assert len(figure.alt) > 40, figure.file
+
+
+def test_alt_text_of_bars_says_the_mean_over_seeds(folder: RunFolder) -> None:
+    alt = read(folder).figures[0].alt
+    # Seeds 0 and 1 have image F1 0.9 and 0.95.
+    assert "grid: image AUROC 1.000, image F1 0.925, pixel AUROC 0.750, pixel F1 0.125" in alt
+    assert "mean of 2 seeds" in alt
+
+
+def test_alt_text_of_a_similarity_sheet_marks_the_query_itself(folder: RunFolder) -> None:
+    alt = next(figure.alt for figure in read(folder).figures if figure.kind == "similarity")
+    assert "by published feature bent 0.8750 (the query itself), bent 0.7500, broken 0.6250" in alt
+    assert "by patch embedding good 0.8750, good 0.7500, bent 0.6250" in alt
+
+
+def test_crop_is_shown_in_its_place_in_the_image(folder: RunFolder) -> None:
+    with Image.open(folder.report / "figures" / "heat-maps-grid-best.jpg") as image:
+        pixels = np.asarray(image.convert("RGB"), np.int16)
+    outside = (np.abs(pixels - 217).max(axis=2) < 6).sum()
+    # Two maps of 48 of 64 pixels: the margin is 7/16 of two panels of 3.225 cm at 200 dots an inch, less the outline.
+    assert outside == pytest.approx(2 * (1 - (CROP / PIXELS) ** 2) * (3.225 / 2.54 * 200) ** 2, rel=0.1)
+
+
+def test_odd_names_are_drawn_and_their_files_have_plain_names(tmp_path: Path) -> None:
+    odd = study(tmp_path, {"a_$b": (ODD, "x" * 70), "A-B": ("ü", "{")})
+    draw(odd)
+    names = [figure.file for figure in read(odd).figures if figure.kind == "similarity"]
+    assert names[:2] == ["similar-efficientad-a-b-1.jpg", "similar-efficientad-a-b-1-2.jpg"]
+    assert ODD in next(figure.alt for figure in read(odd).figures if figure.kind == "heat_maps")
+
+
+def test_missing_predictions_are_named_with_their_mend(tmp_path: Path) -> None:
+    bare = study(tmp_path, {"grid": ("bent",)})
+    missing = bare.cell(Cell("patchcore", "grid", 0)) / "predictions.npz"
+    missing.unlink()
+    with pytest.raises(ReproError, match="nox -s evaluate") as caught:
+        draw(bare)
+    assert caught.value.where == str(missing)
+
+
+def test_missing_image_is_named(tmp_path: Path) -> None:
+    bare = study(tmp_path, {"grid": ("bent",)})
+    missing = tmp_path / "data" / "grid" / "test" / "bent" / "000.png"
+    missing.unlink()
+    with pytest.raises(ReproError, match="No such file") as caught:
+        draw(bare)
+    assert caught.value.where == str(missing)
+
+
+def test_progress_counts_to_the_total(tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    draw(study(tmp_path, {"grid": ("bent",)}), lambda done, total: told.append((done, total)))
+    assert told == [(done, 7) for done in range(1, 8)]
+
+
+def test_drawing_needs_neither_torch_nor_anomalib() -> None:
+    code = "import sys; sys.modules.update(torch=None, anomalib=None); import repro.figures"
+    subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": str(PROJECT_ROOT / "src")})

@@ -1,0 +1,59 @@
+from pathlib import Path
+
+import pytest
+
+from repro.errors import ReproError
+from repro.runs import Cell, read_json, to_json, write_json, write_json_if_changed, writing
+
+
+def test_a_cell_and_its_key_are_one() -> None:
+    cell = Cell("patchcore", "metal nut", 3)
+    assert Cell.from_key(cell.key) == cell
+
+
+@pytest.mark.parametrize("key", ["", "patchcore", "patchcore/grid", "patchcore/grid/0", "a/b/c/seed0", "a/b/seed"])
+def test_what_is_no_cell_is_refused(key: str) -> None:
+    with pytest.raises(ReproError, match="write variant/category/seedN"):
+        Cell.from_key(key)
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "kept.json"
+    write_json(path, {"old": 1})
+
+    def fail() -> None:
+        with writing(path) as beside:
+            beside.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert read_json(path, mend="") == {"old": 1}
+    assert [entry.name for entry in tmp_path.iterdir()] == ["kept.json"]
+
+
+def test_equal_content_gives_equal_bytes_whatever_the_order_of_keys() -> None:
+    assert to_json({"a": 1, "b": [1.5, "ä"]}) == to_json({"b": [1.5, "ä"], "a": 1})
+
+
+def test_nan_never_reaches_a_file(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="Out of range"):
+        write_json(tmp_path / "nan.json", {"metric": float("nan")})
+    assert not list(tmp_path.iterdir())
+
+
+def test_unchanged_content_keeps_the_time_of_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "same.json"
+    write_json_if_changed(path, {"a": 1})
+    before = path.stat().st_mtime_ns
+    write_json_if_changed(path, {"a": 1})
+    assert path.stat().st_mtime_ns == before
+    write_json_if_changed(path, {"a": 2})
+    assert read_json(path, mend="") == {"a": 2}
+
+
+def test_a_file_that_is_not_json_is_told_with_its_mend(tmp_path: Path) -> None:
+    path = tmp_path / "broken.json"
+    path.write_text("{")
+    with pytest.raises(ReproError, match=r"broken\.json: not JSON .*make it anew"):
+        read_json(path, mend="make it anew")

@@ -1,0 +1,87 @@
+from pathlib import Path
+
+import pytest
+
+from repro import study as studies
+from repro.errors import ReproError
+
+SMOKE = (studies.STUDIES / "smoke.toml").read_text(encoding="utf-8")
+
+
+def load_text(text: str, tmp_path: Path) -> studies.Study:
+    path = tmp_path / "mine.toml"
+    path.write_text(text, encoding="utf-8")
+    return studies.load(str(path))
+
+
+@pytest.mark.parametrize("name", studies.names())
+def test_every_study_of_the_package_is_valid_and_named_like_its_file(name: str) -> None:
+    assert studies.load(name).name == name
+
+
+def test_cells_are_every_combination() -> None:
+    study = studies.load("embedded")
+    assert len(study.cells) == len(study.variants) * len(study.categories) * len(study.seeds)
+    assert study.cells[0].key == "efficientad/grid/seed0"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("image_size = 256", "image_size = 256\ncolour = 1", "colour is not a known key"),
+        ("epochs = 1", "epochs = 0", "variants.efficientad.epochs is 0, should be greater than or equal to 1"),
+        ("seeds = [0]", "seeds = [-1]", "seeds.0 is -1, should be greater than or equal to 0"),
+        ("seeds = [0]", 'seeds = ["0"]', "seeds.0 is '0', should be a valid integer"),
+        ("seeds = [0]", "seeds = [3, 3]", "seeds holds a value twice"),
+        ("image_size = 256", "image_size = 128", "EfficientAD needs image_size 256 or more"),
+        ('teacher = "random"', 'teacher = "best"', "teacher is 'best', allowed is 'random' or 'official'"),
+        ('model = "patchcore"', 'model = "padim"', "variants.patchcore.model is 'padim', allowed is"),
+        ("center_crop = 224", "center_crop = 999", "center_crop is larger than image_size 256"),
+        ('protocol = "published"', "", "protocol is missing"),
+        ("[data]", "[[data]]", "data"),
+    ],
+)
+def test_a_wrong_study_names_file_key_and_what_is_allowed_in_one_line(
+    tmp_path: Path, old: str, new: str, told: str
+) -> None:
+    assert old in SMOKE
+    with pytest.raises(ReproError) as caught:
+        load_text(SMOKE.replace(old, new, 1), tmp_path)
+    assert "mine.toml" in str(caught.value)
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_metric_names_those_that_are_allowed(tmp_path: Path) -> None:
+    guard = '\n[[guards]]\nvariant = "patchcore"\nmetric = "accuracy"\nminimum = 0.5\n'
+    with pytest.raises(ReproError, match=r"guards\.0\.metric is 'accuracy', allowed is 'image_auroc', .*'aupro'"):
+        load_text(SMOKE + guard, tmp_path)
+
+
+def test_a_guard_of_an_unknown_variant_is_refused(tmp_path: Path) -> None:
+    guard = '\n[[guards]]\nvariant = "padim"\nmetric = "aupro"\nminimum = 0.5\n'
+    with pytest.raises(ReproError, match="no variant 'padim'; there are efficientad, patchcore"):
+        load_text(SMOKE + guard, tmp_path)
+
+
+def test_text_that_is_not_toml_is_told_with_its_place(tmp_path: Path) -> None:
+    with pytest.raises(ReproError, match=r"mine\.toml: not TOML .*line 2"):
+        load_text('name = "x"\ntitle = = 1\n', tmp_path)
+
+
+def test_an_unknown_study_names_those_there_are() -> None:
+    with pytest.raises(ReproError, match="use one of embedded, mvtec, smoke"):
+        studies.load("nonsense")
+
+
+def test_other_data_drops_the_guards_that_were_set_for_the_studys_own(tmp_path: Path) -> None:
+    study = studies.choose(studies.load("embedded"), data_root=tmp_path, categories=["leather"])
+    assert study.categories == ["leather"]
+    assert study.guards == []
+    assert isinstance(study.data, studies.FolderData)
+    assert study.data.root == str(tmp_path)
+
+
+def test_fewer_categories_keep_the_guards_that_still_apply() -> None:
+    study = studies.choose(studies.load("embedded"), data_root=None, categories=["tile"])
+    assert {guard.category for guard in study.guards} <= {None, "tile"}
