@@ -32,22 +32,33 @@ local function cell_inlines(cell)
   return pandoc.utils.blocks_to_inlines(cell.contents)
 end
 
+-- Length of the longest word that cannot be broken.
+local function longest_word(text)
+  local longest = 0
+  for word in text:gmatch("[^%s./_:+-]+") do longest = math.max(longest, utf8.len(word) or #word) end
+  return math.min(longest, 20)
+end
+
 -- Columns of prose share the width that columns of short entries leave.
-local function widths(rows, count)
-  local long, total = {}, 0
+-- Whether any does, and the columns for Typst.
+local function widths(rows, aligns)
+  local long, word, total, count = {}, {}, 0, #aligns
   for column = 1, count do
-    long[column] = 0
+    long[column], word[column] = 0, 0
     for _, row in ipairs(rows) do
-      long[column] = math.max(long[column], utf8.len(text_of(cell_inlines(row.cells[column]))) or 0)
+      local text = text_of(cell_inlines(row.cells[column]))
+      long[column] = math.max(long[column], utf8.len(text) or #text)
+      word[column] = math.max(word[column], longest_word(text))
     end
     total = total + long[column] + 2
   end
   local specs = {}
   for column = 1, count do
-    local narrow = total <= 96 or long[column] <= 14
-    specs[column] = narrow and "auto" or string.format("%.1ffr", math.sqrt(math.min(long[column], 200)))
+    -- Numbers with a spread may break before it; short words may not.
+    local narrow = total <= 96 or long[column] <= (aligns[column] == "right" and 14 or 16)
+    specs[column] = narrow and "auto" or string.format("%.1ffr", math.max(math.sqrt(math.min(long[column], 200)), 0.5 * word[column] + 1.2))
   end
-  return table.concat(specs, ", ")
+  return total > 96, table.concat(specs, ", ")
 end
 
 local function table_call(block)
@@ -60,14 +71,21 @@ local function table_call(block)
     aligns[column] = spec[1] == "AlignRight" and "right" or "left"
   end
   local every = { head, table.unpack(rows) }
-  local call = pandoc.Inlines { raw("#papertable((" .. widths(every, #aligns) .. ",), (" .. table.concat(aligns, ", ") .. ",), (") }
+  -- A short table stays on one page.
+  local written = 0
+  for _, row in ipairs(rows) do
+    for _, cell in ipairs(row.cells) do written = written + #text_of(cell_inlines(cell)) end
+  end
+  local long = #rows > 16 or written > 2000
+  local prose, columns = widths(every, aligns)
+  local call = pandoc.Inlines { raw("#papertable(prose: " .. tostring(prose) .. ", (" .. columns .. ",), (" .. table.concat(aligns, ", ") .. ",), (") }
   for _, cell in ipairs(head.cells) do call:extend(between("[", cell_inlines(cell), "], ")) end
   call:insert(raw("), "))
   for _, row in ipairs(rows) do
     for _, cell in ipairs(row.cells) do call:extend(between("[", cell_inlines(cell), "], ")) end
   end
   call:insert(raw(")"))
-  return call
+  return call, long
 end
 
 local function percent_decoded(url)
@@ -112,7 +130,7 @@ local function label_anchor(inline)
 end
 
 local function assemble(doc)
-  local out, blocks, index = pandoc.Blocks {}, doc.blocks, 1
+  local out, blocks, index, appendix = pandoc.Blocks {}, doc.blocks, 1, false
   while index <= #blocks do
     local block, following = blocks[index], blocks[index + 1]
     local label, words = caption(block)
@@ -124,20 +142,22 @@ local function assemble(doc)
       end
     elseif block.t == "Header" then
       block.level = block.level - 1
+      appendix = appendix or text_of(block.content):find("^Appendix") ~= nil
+      if appendix or text_of(block.content) == "References" then out:insert(pandoc.RawBlock("typst", "#place.flush()")) end
       out:insert(block)
     elseif block.t == "Div" and block.classes[1] then
       out:extend(status_blocks(block))
     elseif label and following and following.t == "Table" then
-      local call = between("#captioned(", {}, "kind: table, [")
-      call:extend(words)
-      call:insert(raw("], ["))
-      call:extend(table_call(following))
-      call:insert(raw("])<" .. label .. ">"))
+      local body, long = table_call(following)
+      local call = between("#captioned(" .. quoted(label) .. ", kind: table, breakable: " .. tostring(long) .. ", [", words, "], [")
+      call:extend(body)
+      call:insert(raw("])"))
       out:insert(pandoc.Plain(call))
       index = index + 1
     elseif block.t == "Para" and #block.content == 1 and block.content[1].t == "Image" and caption(following) then
       local name, below = caption(following)
-      local call = between("#captioned(kind: image, [", below, "], [" .. picture_call(block.content[1]) .. "])<" .. name .. ">")
+      local left = "#captioned(" .. quoted(name) .. ", kind: image, float: " .. tostring(not appendix) .. ", ["
+      local call = between(left, below, "], [" .. picture_call(block.content[1]) .. "])")
       out:insert(pandoc.Plain(call))
       index = index + 1
     else

@@ -44,7 +44,10 @@ VARIANTS = {
         {"backbone": {"kind": "random", "description": "resnet18 with random weights", "sha256": None}},
     ),
 }
-PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}"><rect width="100%" height="100%" fill="#abc"/></svg>\n'
+PICTURE = (
+    '<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}">'
+    '<rect width="100%" height="100%" fill="#abc"/></svg>\n'
+)
 
 
 def build(
@@ -126,7 +129,7 @@ def results(
             "categories": {
                 category: {
                     "train": 16,
-                    "test": {"good": 10} | {defect: 4 for defect in defects},
+                    "test": {"good": 10} | dict.fromkeys(defects, 4),
                     "image_sizes": [[1024, 1024]],
                     "modes": ["RGB"],
                     "fingerprint": f"{number:02x}" * 32,
@@ -241,7 +244,7 @@ def verdicts() -> list[dict[str, Any]]:
             "published": "0.9833",
             "measured": None if word == "not tested" else "0.8999",
             "verdict": word,
-            "rule": "reproduced when the measured value lies within 0.02 of the published one, on the official data only",
+            "rule": "Reproduced where the measured value lies within 0.02 of the published one, on official data.",
             "evidence": None if word == "not tested" else "cells.efficientad/grid/seed0.metrics.image_auroc",
         }
         for number, word in enumerate(words)
@@ -254,7 +257,7 @@ def verdicts() -> list[dict[str, Any]]:
             "published": str(published),
             "measured": str(measured),
             "verdict": "reproduced" if published == measured else "refuted",
-            "rule": "reproduced when the formula with the listed padding gives the same number",
+            "rule": "Reproduced where the formula with the listed padding gives the same number.",
             "evidence": "receptive_field.networks.small-padded.layers.0.output",
         }
         for name, published, measured in (("conv1", 256, 259), ("conv4", 61, 64), ("conv3", 64, 67))
@@ -301,7 +304,7 @@ def environment(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def pictures(content: dict[str, Any], categories: Sequence[str]) -> list[dict[str, Any]]:
-    """What figures.json lists: bars, heat maps and a similarity sheet a variant; alt texts hold characters of markup."""
+    """What figures.json lists: bars, heat maps and a similarity sheet a variant; alt texts hold markup."""
     bars = [
         {
             "file": f"bars-{variant}.svg",

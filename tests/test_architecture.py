@@ -15,10 +15,11 @@ PACKAGE = Path(repro.__file__).parent
 ORDER = [
     {"errors", "records"},
     {"runs", "progress"},
+    {"sheet"},
     {"study", "data.layout", "receptive_field", "data.textures"},
     {"data.defects"},
     {"data.procedural", "data.checks"},
-    {"data.prepare", "models.weights", "models.pdn"},
+    {"data.prepare", "models.weights", "models.pdn", "models.coreset"},
     {"models.build"},
     {"fit"},
     {"predict", "score"},

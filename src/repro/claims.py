@@ -49,7 +49,7 @@ def _similarity(results: Results) -> dict[str, Any]:
     return {
         "measured": f"at most {most} distinct vectors in a collection; the label filter is on; "
         f"at least {insertion:.0%} of the hits are the first images inserted that the filter lets through",
-        "verdict": "refuted" if most <= 2 and filtered else "reproduced",
+        "verdict": "refuted" if most <= 2 and filtered else "not reproduced",
         "rule": "Refuted where the published feature takes at most two values and the filter admits only the query's "
         "own label: the hits then follow from the filter, not from similarity.",
         "evidence": f"retrieval.{next(iter(features))}.published.distinct_vectors",
@@ -120,7 +120,7 @@ def _field_row(results: Results, row: dict[str, Any]) -> list[Verdict]:
                 place="section 4, table",
                 statement=f"The {words} of {row['layer']} in the patch description network is {row[cell]}.",
                 published=str(row[cell]),
-                measured=str(found) if found == trained else f"{found} padded, {trained} not padded, as trained",
+                measured=str(found) if found == trained else f"{found} padded, {trained} not, as trained",
                 verdict=word,
                 rule="Reproduced where anomalib's small network with padding, which the table describes, has this value.",
                 evidence=f"receptive_field.networks.small-padded.layers.{position}.{cell}",

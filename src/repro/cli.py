@@ -16,8 +16,9 @@ from repro.errors import ReproError
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; 0 where it went well, 1 where a guard or a metric failed, 2 where the input is bad."""
     options = _parser().parse_args(arguments)
-    # tqdm reads this when it is imported; its bars are for terminals, ours for logs.
+    # Before their import: tqdm's bars are for terminals, ours for logs; timm warns of its own past.
     os.environ.setdefault("TQDM_MININTERVAL", "10")
+    warnings.filterwarnings("ignore", category=FutureWarning)
     try:
         result: int = options.call(options) or 0
         return result
@@ -150,22 +151,22 @@ def _data(options: argparse.Namespace) -> None:
 
 
 def _fit(options: argparse.Namespace) -> None:
-    _hush()
     from repro.fit import Device, fit
     from repro.runs import Cell, RunFolder
     from repro.study import load_resolved
 
+    _hush()
     folder = RunFolder(options.study)
     fit(folder, load_resolved(folder), Cell.from_key(options.cell), Device(options.accelerator, options.devices))
 
 
 def _predict(options: argparse.Namespace) -> None:
-    _hush()
     from repro.fit import Device
     from repro.predict import predict
     from repro.runs import Cell, RunFolder
     from repro.study import load_resolved
 
+    _hush()
     folder = RunFolder(options.study)
     predict(folder, load_resolved(folder), Cell.from_key(options.cell), Device(options.accelerator, options.devices))
 
@@ -187,7 +188,6 @@ def _retrieve(options: argparse.Namespace) -> None:
 
 
 def _receptive_field(options: argparse.Namespace) -> None:
-    _hush()
     from repro.models.pdn import receptive_field
     from repro.runs import RunFolder
     from repro.study import load_resolved
@@ -260,9 +260,13 @@ def _schema(options: argparse.Namespace) -> None:
 
 
 def _hush() -> None:
-    """Silence what anomalib and Lightning say about themselves; what they say about the run stays."""
+    """Silence what anomalib and Lightning say about themselves; what they say about the run stays.
+
+    Called after their import, which sets the levels of their loggers.
+    """
     import logging
 
-    warnings.filterwarnings("ignore", category=FutureWarning, module=r"(timm|anomalib)\.")
-    for noisy in ("lightning.pytorch.utilities.rank_zero", "lightning.pytorch"):
+    for noisy in ("lightning.pytorch", "lightning.pytorch.utilities.rank_zero", "lightning.fabric", "anomalib"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    for module in (r"lightning\.", r"timm\.", r"anomalib\.", r"torchvision\.", r"torch\.utils\.data\."):
+        warnings.filterwarnings("ignore", module=module)

@@ -9,21 +9,20 @@ import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal
 from urllib.parse import quote
 
 import jinja2
 import pypandoc
 import typst
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from repro.errors import ReproError
 from repro.paper_view import Inputs, Spread, Stat, view
-from repro.records import SCHEMA_VERSION, Environment, Figures, Guards, Results, Verdicts
-from repro.runs import PROJECT_ROOT, RunFolder, read_json, sha256, write_text, writing
+from repro.records import Environment, Figures, Guards, Results, Verdicts
+from repro.runs import PROJECT_ROOT, RunFolder, read_json, read_record, sha256, write_text, writing
 
 TEMPLATES = PROJECT_ROOT / "templates"
-R = TypeVar("R", bound=BaseModel)
 MEND = "run `nox -s reproduce`"
 
 
@@ -45,11 +44,11 @@ def render(folder: RunFolder) -> None:
 def read_inputs(report: Path) -> Inputs:
     """Read and check the records of a report folder, and that each figure they name is there."""
     inputs = Inputs(
-        results=_read(report / "results.json", Results),
-        verdicts=_read(report / "verdicts.json", Verdicts),
-        guards=_read(report / "guards.json", Guards),
-        environment=_read(report / "environment.json", Environment),
-        figures=_read(report / "figures" / "figures.json", Figures),
+        results=read_record(report / "results.json", Results, mend=MEND),
+        verdicts=read_record(report / "verdicts.json", Verdicts, mend=MEND),
+        guards=read_record(report / "guards.json", Guards, mend=MEND),
+        environment=_environment(report / "environment.json"),
+        figures=read_record(report / "figures" / "figures.json", Figures, mend=MEND),
     )
     digest = sha256(report / "results.json")
     for name, record in (("verdicts.json", inputs.verdicts), ("guards.json", inputs.guards)):
@@ -91,14 +90,12 @@ def to_pdf(markdown: str, report: Path, *, study: str, commit: str) -> bytes:
         raise ReproError(f"pandoc refused it ({done.stderr.strip()})", where="templates/paper.lua", mend="mend it")
     source = done.stdout.encode()
     try:
-        pdf = typst.compile(source, root=report, ignore_system_fonts=True, pdf_standards=["ua-1"])
+        return _typeset(source, report, "ua-1")
     except typst.TypstError as error:
-        if "could not be displayed" not in error.message:
-            raise ReproError(f"Typst refused it ({error.message})", where=report / "paper.md", mend=MEND) from None
         # PDF/UA-1 forbids a character that no embedded font has; a name in such letters is set without the promise.
-        pdf = typst.compile(source, root=report, ignore_system_fonts=True)
-    assert isinstance(pdf, bytes)
-    return pdf
+        if "could not be displayed" in error.message:
+            return _typeset(source, report, "1.7")
+        raise ReproError(f"Typst refused it ({error.message})", where=report / "paper.md", mend=MEND) from None
 
 
 class Marked(str):
@@ -180,7 +177,7 @@ class Labels:
     given: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def functions(self) -> dict[str, Any]:
-        """What the template calls: `table` and `figure` begin a caption, `entry` a reference; `see` and `cite` point."""
+        """What the template calls: `table`, `figure` and `entry` number what follows, `see` and `cite` point there."""
         return {
             "table": lambda label: self._caption("table", label),
             "figure": lambda label: self._caption("figure", label),
@@ -199,7 +196,7 @@ class Labels:
         return f'<a id="{kind}-{self.given[kind, label]}"></a>'
 
     def _see(self, kind: str, *labels: str) -> Marked:
-        links = [Marked(self._link(kind, label, f"{kind.capitalize()} ")) for label in labels]
+        links = [Marked(self._link(kind, label, f"{kind.capitalize()}\N{NO-BREAK SPACE}")) for label in labels]
         return series(links)
 
     def _link(self, kind: str, label: str, word: str) -> str:
@@ -212,20 +209,21 @@ def _finalize(value: object) -> str:
     return value if isinstance(value, Marked) else escape(str(value))
 
 
+def _typeset(source: bytes, report: Path, standard: Literal["ua-1", "1.7"]) -> bytes:
+    compiler = typst.Compiler(source, root=report, ignore_system_fonts=True)
+    pdf = compiler.compile(format="pdf", pdf_standards=standard)
+    assert isinstance(pdf, bytes)
+    return pdf
+
+
 def _ends(low: str, high: str) -> Marked:
     return Marked(low if low == high else f"{low} to {high}")
 
 
-def _read(path: Path, record: type[R]) -> R:
-    content = read_json(path, mend=MEND)
-    if "schema_version" in record.model_fields:
-        version = content.get("schema_version") if isinstance(content, dict) else None
-        if version != SCHEMA_VERSION:
-            what = f"schema version {version}; this version of repro reads {SCHEMA_VERSION}"
-            raise ReproError(what, where=path, mend=MEND)
+def _environment(path: Path) -> Environment:
     try:
-        return record.model_validate(content)
+        return Environment.model_validate(read_json(path, mend=MEND))
     except ValidationError as error:
         fault = error.errors()[0]
         key = ".".join(str(part) for part in fault["loc"])
-        raise ReproError(f"{key}: {fault['msg'][:1].lower()}{fault['msg'][1:]}", where=path, mend=MEND) from None
+        raise ReproError(f"{key}: {fault['msg']}", where=path, mend=MEND) from None

@@ -21,6 +21,7 @@ from repro.records import (
     Results,
     Verdict,
     Verdicts,
+    VerdictWord,
 )
 
 METRICS = ("image_auroc", "image_f1", "pixel_auroc", "pixel_f1", "image_ap", "pixel_ap", "aupro")
@@ -28,7 +29,7 @@ RAW_METRICS = METRICS[:4]
 MODEL_NAMES = {"efficientad": "EfficientAD", "patchcore": "PatchCore"}
 #: Epochs in the published paper's call of EfficientAD's trainer (section 2.2.1): a setting, not a result.
 PUBLISHED_EPOCHS = 5
-WORDS = ("reproduced", "not reproduced", "refuted", "not tested")
+WORDS: tuple[VerdictWord, ...] = ("reproduced", "not reproduced", "refuted", "not tested")
 
 
 @dataclass(frozen=True)
@@ -195,9 +196,7 @@ def _cell(results: Results, key: str, names: dict[str, str]) -> dict[str, Any]:
     return {
         "name": names[cell.variant],
         "record": cell,
-        "bank": ""
-        if bank is None
-        else ", ".join(f"{name} {count}" for name, count in sorted(bank.items(), reverse=True)),
+        "bank": None if bank is None else " × ".join(str(bank[key]) for key in sorted(bank, reverse=True)),
         "shifts": [
             (getattr(cell.raw, one), getattr(cell.raw, one) - getattr(cell.metrics, one)) for one in RAW_METRICS
         ],
@@ -269,7 +268,9 @@ def _feature(records: Sequence[FeatureRecord]) -> dict[str, Any]:
         "filtered": all(one.label_filter for one in records),
         "self_match": all(one.self_match for one in records),
         "label": Spread.of(one.label_precision_at_5 for one in records),
-        "label_certain": all(one.label_precision_at_5 == 1 and one.label_filter for one in records),
+        "label_certain": all(
+            one.label_filter and one.label_precision_at_5 == one.chance_label_precision_at_5 == 1 for one in records
+        ),
         "label_chance": Spread.of(one.chance_label_precision_at_5 for one in records),
         "defect": Spread.of(one.defect_precision_at_5 for one in records),
         "defect_chance": Spread.of(one.chance_defect_precision_at_5 for one in records),
@@ -320,22 +321,35 @@ def _network(key: str, network: NetworkRecord) -> dict[str, Any]:
 
 
 def _verdicts(verdicts: Sequence[Verdict]) -> dict[str, Any]:
-    """Verdicts on the receptive-field table apart from the rest, each with its count by word."""
-    fields = [one for one in verdicts if one.claim.startswith("rf-")]
-    others = [one for one in verdicts if not one.claim.startswith("rf-")]
+    """Verdicts on cells of the receptive-field table apart from the rest, each with its count by word.
 
-    def counts(those: Sequence[Verdict]) -> list[tuple[str, int]]:
-        found = Counter(one.verdict for one in those)
-        return [(word, found[word]) for word in WORDS if found[word]]
-
+    A claim on a cell is named `rf-<layer>-<column>`, for example `rf-conv1-receptive-field`.
+    """
+    by_cell: dict[tuple[str, str], Verdict] = {}
+    for one in verdicts:
+        match one.claim.split("-", 2):
+            case ["rf", layer, column]:
+                by_cell[layer, column.replace("-", " ")] = one
+    fields = list(by_cell.values())
+    others = [one for one in verdicts if one not in fields]
+    columns = list(dict.fromkeys(column for _, column in by_cell))
+    layers = dict.fromkeys(layer for layer, _ in by_cell)
     return {
         "total": len(verdicts),
-        "counts": counts(verdicts),
-        "fields": fields,
-        "field_counts": counts(fields),
-        "fields_wrong": sum(one.verdict in ("refuted", "not reproduced") for one in fields),
+        "counts": _counts(verdicts),
         "others": others,
+        "fields": fields,
+        "field_counts": _counts(fields),
+        "fields_wrong": sum(one.verdict in ("refuted", "not reproduced") for one in fields),
+        "field_rules": list(dict.fromkeys(one.rule for one in fields)),
+        "columns": columns,
+        "layers": [(layer, [by_cell.get((layer, column)) for column in columns]) for layer in layers],
     }
+
+
+def _counts(verdicts: Sequence[Verdict]) -> list[tuple[str, int]]:
+    found = Counter(one.verdict for one in verdicts)
+    return [(word, found[word]) for word in WORDS if found[word]]
 
 
 def _limits(results: Results, names: dict[str, str]) -> dict[str, Any]:

@@ -118,6 +118,6 @@ def _command(folder: RunFolder, choices: Choices) -> list[str]:
         *("--cores", str(choices.cores or os.cpu_count() or 1)),
         *("--rerun-triggers", "mtime", "input", "params"),
         # The lock of `reproduce` goes with its process; Snakemake's would stay behind when it is killed.
-        *("--nolock", "--rerun-incomplete", "--quiet", "rules"),
+        *("--nolock", "--rerun-incomplete", "--quiet", "rules", "host", "reason"),
         *("--config", *(f"{key}={value}" for key, value in config.items())),
     ]

@@ -1,6 +1,7 @@
 """A surface in, the same surface with one defect out, and the mask of the pixels that the defect changes.
 
-Every defect is drawn through a weight in 0..1 that falls to exactly 0; its mask is where that weight matters.
+Every defect is drawn through a weight in 0..1 that falls to exactly 0. Its mask is where that weight matters or a
+grey level moves materially: what lies outside differs by less than sensor noise does.
 `strength` in 0..1 scales contrast and, for displacements, distance: at 0.3 a defect is hard to see.
 """
 
@@ -14,8 +15,10 @@ from repro.data.textures import SIDE, Array, Break, Frame, Mask, Mesh, Surface, 
 #: Changed image [H, W, C] in grey levels and mask [H, W].
 Drawn = tuple[Array, Mask]
 
-#: A weight below this changes a pixel by no more than the sensor noise does.
-VISIBLE = 0.12
+#: A pixel belongs to the mask where the weight of a defect, in 0..1, is greater than this ...
+VISIBLE = 0.15
+#: ... or where the defect moves a grey level by more than this; sensor noise has a standard deviation near 2.
+MATERIAL = 5.0
 
 
 def bent(mesh: Mesh, rng: np.random.Generator, strength: float) -> Drawn:
@@ -25,29 +28,22 @@ def bent(mesh: Mesh, rng: np.random.Generator, strength: float) -> Drawn:
     push = bump(_oval(mesh.frame, _spot(rng, 45), radius * rng.uniform(1, 1.5), radius, rng.uniform(0, np.pi)))
     push = push * (2.2 + 6.5 * strength) * np.clip(1 + 0.25 * noise(mesh.frame, rng, 25), 0.3, 1.7)
     shift = towards(heading)
-    image, covered = mesh.redraw((push * shift[0], push * shift[1]))
-    return _where_wires_moved(mesh, image, covered, push > 0.2)
+    return _drawn(mesh, mesh.redraw((push * shift[0], push * shift[1]))[0])
 
 
 def broken(mesh: Mesh, rng: np.random.Generator, strength: float) -> Drawn:
     """One wire with a piece missing and its loose ends standing aside."""
     row, column = (int(place / mesh.frame.pixel) for place in _spot(rng, 35))
+    # Where two wires touch, the other one would hide the gap: it lies near the middle between two such places.
+    span = mesh.period / 2
+    middle = (np.floor(mesh.along[row, column] / span) + 0.5 + rng.uniform(-0.2, 0.2)) * span
     gap = Break(
         strand=int(np.round(mesh.across[row, column] / mesh.pitch)),
-        middle=float(mesh.along[row, column]),
-        half=rng.uniform(2.4, 3.4) + rng.uniform(1, 5) * strength,
+        middle=float(middle),
+        half=rng.uniform(2.8, 3.6) + rng.uniform(1, 5) * strength,
         aside=float(rng.choice([-1, 1])) * rng.uniform(0.5, 4.5) * strength,
     )
-    image, covered = mesh.redraw(gap=gap)
-    return _where_wires_moved(mesh, image, covered, np.ones_like(covered, dtype=np.bool_))
-
-
-def _where_wires_moved(mesh: Mesh, image: Array, covered: Array, where: Mask) -> Drawn:
-    """The mask takes the wires' old and new place where the picture differs, with the small holes between."""
-    changed = np.abs(image - mesh.image)[..., 0]
-    touched = where & ((covered > 0) | (mesh.redraw()[1] > 0) | (changed > 4))
-    mask = ndimage.binary_closing(touched & (changed > 4), iterations=max(1, round(1 / mesh.frame.pixel)))
-    return np.where((changed > 4)[..., None], image, mesh.image), np.asarray(mask | (changed > 4), dtype=np.bool_)
+    return _drawn(mesh, mesh.redraw(gap=gap)[0])
 
 
 def grid_glue(mesh: Mesh, rng: np.random.Generator, strength: float) -> Drawn:
@@ -66,20 +62,20 @@ def metal_contamination(mesh: Mesh, rng: np.random.Generator, strength: float) -
     """A small bright flake or shaving with a dark edge."""
     frame = mesh.frame
     if rng.random() < 0.5:
-        depth = _blob(frame, rng, _spot(rng, 25), rng.uniform(4.2, 8), 0.45)
+        depth = _blob(frame, rng, _spot(rng, 25), rng.uniform(5, 10), 0.45)
     else:
-        off, _ = _along(frame, _path(rng, rng.uniform(14, 32), 1.6, 25), 6)
-        depth = rng.uniform(1.3, 2.4) + 0.6 * noise(frame, rng, 5) - np.abs(off)
+        off, _ = _along(frame, _path(rng, rng.uniform(16, 38), 1.2, 25), 6)
+        depth = rng.uniform(1.6, 2.8) + 0.6 * noise(frame, rng, 5) - np.abs(off)
     glint = frame.slope(frame.blur(np.clip(depth, 0, 3), 0.7) + 0.5 * noise(frame, rng, 4), mesh.light)
-    tone = 95 + 90 * strength + 55 * np.clip(-glint, -1, 1) + 16 * noise(frame, rng, 2.5)
-    tone = np.where(depth < 0.5, 38.0, tone)
+    tone = 100 + 125 * strength + 55 * np.clip(-glint, -1, 1) + 16 * noise(frame, rng, 2.5)
+    tone = 38 + _edge(depth - 0.5, 0.7) * (tone - 38)
     return _laid(mesh, tone[..., None], _edge(depth, 0.8) * (0.55 + 0.45 * strength))
 
 
 def thread(mesh: Mesh, rng: np.random.Generator, strength: float) -> Drawn:
     """A long thin curved fibre across the mesh."""
-    off, _ = _along(mesh.frame, _path(rng, rng.uniform(70, 190), 2.2, 30), 5)
-    width = max(rng.uniform(0.75, 1.35), 0.6 * mesh.frame.pixel)
+    off, _ = _along(mesh.frame, _path(rng, rng.uniform(70, 200), 1.3, 30), 5)
+    width = max(rng.uniform(0.9, 1.5), 0.6 * mesh.frame.pixel)
     alpha = _edge(width - np.abs(off), 0.7) * (0.35 + 0.6 * strength)
     tone = rng.choice([rng.uniform(22, 40), rng.uniform(165, 225)]) * (1 - 0.25 * (off / width))
     return _laid(mesh, tone[..., None], alpha)
@@ -103,7 +99,7 @@ def crack(tile: Surface, rng: np.random.Generator, strength: float) -> Drawn:
     grey = np.array([34.0, 33, 31]) + 8 * noise(frame, rng, 4)[..., None]
     alpha = (0.3 + 0.6 * strength) * dark
     image = image + alpha[..., None] * (grey - image)
-    return image, (dark > 2 * VISIBLE) | (light > 2 * VISIBLE)
+    return _drawn(tile, image, dark)
 
 
 def glue_strip(tile: Surface, rng: np.random.Generator, strength: float) -> Drawn:
@@ -114,21 +110,21 @@ def glue_strip(tile: Surface, rng: np.random.Generator, strength: float) -> Draw
     depth = width - np.abs(off)
     alpha = _edge(depth, 1.0)
     rim = bump((depth - 1.6) / 1.6)
-    tone = np.array([196.0, 192, 178]) + (7 * noise(frame, rng, 40, 4) + 34 * rim)[..., None]
+    tone = np.array([196.0, 192, 178]) + (7 * noise(frame, rng, 40, 4) + 45 * rim)[..., None]
     film = frame.blur(tile.image, 0.8)
-    film = film + (0.12 + 0.5 * strength) * (tone - film)
+    film = film + (0.15 + 0.6 * strength) * (tone - film)
     return _laid(tile, film, alpha)
 
 
 def gray_stroke(tile: Surface, rng: np.random.Generator, strength: float) -> Drawn:
     """A brush stroke of even grey with the streaks of bristles."""
     frame = tile.frame
-    off, part = _along(frame, _path(rng, rng.uniform(35, 100), 1.0, 45), 22)
-    width = rng.uniform(4, 10) * np.clip(1 + 0.15 * noise(frame, rng, 14), 0.6, 1.4)
-    streak = np.sin(rng.uniform(2.2, 3.2) * off + 1.5 * noise(frame, rng, 30) + 5 * part)
+    off, part = _along(frame, _path(rng, rng.uniform(35, 100), 0.5, 45), 22)
+    width = rng.uniform(5, 12) * np.clip(1 + 0.15 * noise(frame, rng, 14), 0.6, 1.4)
+    streak = np.sin(rng.uniform(1.4, 2.2) * off + 1.5 * noise(frame, rng, 30) + 5 * part)
     depth = width - np.abs(off) - np.clip(6 * (part - 0.75), 0, None) * (1 + streak)
-    tone = np.array([1.0, 0.99, 0.965]) * (rng.uniform(98, 140) + 5 * streak + 3 * noise(frame, rng, 5))[..., None]
-    return _laid(tile, tone, _edge(depth, 1.2) * np.clip(0.3 + 0.6 * strength + 0.07 * streak, 0, 1))
+    tone = np.array([1.0, 0.99, 0.965]) * (rng.uniform(98, 140) + 3 * streak + 3 * noise(frame, rng, 5))[..., None]
+    return _laid(tile, tone, _edge(depth, 1.2) * np.clip(0.3 + 0.65 * strength + 0.05 * streak, 0, 1))
 
 
 def oil(tile: Surface, rng: np.random.Generator, strength: float) -> Drawn:
@@ -147,8 +143,8 @@ def rough(tile: Surface, rng: np.random.Generator, strength: float) -> Drawn:
     alpha = _edge(_blob(frame, rng, _spot(rng, 45), rng.uniform(15, 48), 0.35), 5.0)
     even = frame.blur(tile.image, 9) * 0.6 + 0.4 * tile.image.mean((0, 1))
     relief = frame.slope(noise(frame, rng, 2.6) + 0.7 * noise(frame, rng, 4.5), tile.light)
-    worn = tile.image + (0.15 + 0.4 * strength) * (even - tile.image)
-    worn = worn * (1 + 0.02 + 0.05 * strength + (0.05 + 0.1 * strength) * relief[..., None])
+    worn = tile.image + (0.15 + 0.5 * strength) * (even - tile.image)
+    worn = worn * (1.02 + 0.1 * strength + (0.06 + 0.2 * strength) * relief[..., None])
     return _laid(tile, worn, alpha)
 
 
@@ -158,9 +154,9 @@ def color(leather: Surface, rng: np.random.Generator, strength: float) -> Drawn:
     if rng.random() < 0.55:
         depth = _blob(frame, rng, _spot(rng, 22), rng.uniform(4.2, 11), 0.35)
     else:
-        off, _ = _along(frame, _path(rng, rng.uniform(20, 45), 2.0, 28), 6)
+        off, _ = _along(frame, _path(rng, rng.uniform(20, 45), 1.2, 28), 6)
         depth = rng.uniform(1.1, 2.6) + 0.5 * noise(frame, rng, 6) - np.abs(off)
-    tone = [np.array([88.0, 22, 20]), np.array([112.0, 118, 116]), np.array([62.0, 70, 104])][int(rng.integers(3))]
+    tone = [np.array([88.0, 22, 20]), np.array([112.0, 118, 116]), np.array([66.0, 72, 94])][int(rng.integers(3))]
     shade = leather.image.mean(2) / frame.blur(leather.image.mean(2), 6)
     cover = np.clip(0.25 + 0.6 * strength + 0.1 * noise(frame, rng, 4), 0.1, 0.95)
     return _laid(leather, tone * (shade**1.5)[..., None], _edge(depth, 1.2) * cover)
@@ -169,7 +165,7 @@ def color(leather: Surface, rng: np.random.Generator, strength: float) -> Drawn:
 def cut(leather: Surface, rng: np.random.Generator, strength: float) -> Drawn:
     """A thin slit with a dark shadow and a light lip, and loose fibres at one end."""
     frame = leather.frame
-    points = _path(rng, rng.uniform(14, 44), 1.0, 28, jitter=0.3)
+    points = _path(rng, rng.uniform(14, 44), 0.6, 28, jitter=0.2)
     off, part = _along(frame, points, 9)
     taper = np.sqrt(np.clip(1 - (2 * part - 1) ** 2, 0, 1))
     width = (max(0.9, 0.7 * frame.pixel) + 1.1 * strength * rng.random()) * taper
@@ -181,22 +177,21 @@ def cut(leather: Surface, rng: np.random.Generator, strength: float) -> Drawn:
     near = np.hypot(frame.x - points[-1, 0], frame.y - points[-1, 1])
     fibre = bump(near / 4.5) * np.clip(noise(frame, rng, 1.7) - 0.2, 0, 1) * strength
     image = image + fibre[..., None] * (np.array([205.0, 172, 150]) - image)
-    return image, (slit > 2 * VISIBLE) | (np.abs(shade) > 0.04) | (fibre > 0.05)
+    return _drawn(leather, image, slit)
 
 
 def fold(leather: Surface, rng: np.random.Generator, strength: float) -> Drawn:
     """A long shallow ridge, light on one side and in shadow on the other, that stretches the creases."""
     frame = leather.frame
     width = rng.uniform(6, 13)
-    off, part = _along(frame, _path(rng, rng.uniform(38, 110), 0.4, 40), 2 * width)
+    # A ridge that runs towards the light would cast no shadow.
+    heading = np.arctan2(leather.light[1], leather.light[0]) + np.pi / 2 + rng.uniform(-0.9, 0.9)
+    off, part = _along(frame, _path(rng, rng.uniform(38, 110), 0.4, 40, heading=heading), 2 * width)
     ridge = bump(off / width) * bump(2 * part - 1)
     shade = np.clip(frame.slope(frame.blur(ridge, 0.8), leather.light) * width * 0.45, -0.75, 0.8)
     image = _pulled(leather, 2.5 * strength * ridge * leather.light[0], 2.5 * strength * ridge * leather.light[1])
     image = image * (1 + (0.28 + 0.6 * strength) * shade - 0.08 * strength * ridge)[..., None]
-    mask = ridge > VISIBLE / 2
-    return np.where(
-        mask[..., None], image, leather.image + _edge(ridge, VISIBLE)[..., None] * (image - leather.image)
-    ), mask
+    return _drawn(leather, image, ridge)
 
 
 def leather_glue(leather: Surface, rng: np.random.Generator, strength: float) -> Drawn:
@@ -209,18 +204,18 @@ def leather_glue(leather: Surface, rng: np.random.Generator, strength: float) ->
     facing = frame.slope(frame.blur(dome, 0.8), -leather.light)
     tone = (
         frame.blur(leather.image, 2.5)
-        * (0.9 + 0.22 * np.clip(facing, -1.2, 1.5) + 0.02 * noise(frame, rng, 4))[..., None]
+        * (0.92 + 0.3 * np.clip(facing, -1.2, 1.5) + 0.02 * noise(frame, rng, 4))[..., None]
     )
-    spot = place + leather.light * 0.5 * radius
+    spot = place + leather.light * 0.45 * radius
     shine = bump(
-        _oval(frame, spot, 0.4 * radius, 0.2 * radius, np.arctan2(leather.light[1], leather.light[0]) + np.pi / 2)
+        _oval(frame, spot, 0.5 * radius, 0.24 * radius, np.arctan2(leather.light[1], leather.light[0]) + np.pi / 2)
     )
     tone = tone + (shine * (20 + 130 * strength))[..., None] * np.array([1.0, 0.93, 0.85])
     behind = _oval(frame, place - leather.light * 0.3 * radius, 1.12 * radius, 1.12 * radius, 0.0)
     shadow = _edge((1 - behind) * radius, 0.25 * radius) * (0.12 + 0.3 * strength)
     image = leather.image * (1 - shadow)[..., None]
     image = image + (alpha * (0.35 + 0.6 * strength))[..., None] * (tone - image)
-    return image, (alpha > VISIBLE) | (shadow > 0.05)
+    return _drawn(leather, image, alpha)
 
 
 def poke(leather: Surface, rng: np.random.Generator, strength: float) -> Drawn:
@@ -233,16 +228,13 @@ def poke(leather: Surface, rng: np.random.Generator, strength: float) -> Drawn:
     pull = 0.35 * strength * dent
     image = _pulled(leather, -right * pull, -down * pull)
     puckers = 1 + 0.35 * np.sin(int(rng.integers(4, 8)) * np.arctan2(down, right) + rng.uniform(0, 6))
-    shade = np.clip(frame.slope(-dent, leather.light) * reach * 0.4 * puckers, -0.6, 0.8)
-    image = image * (1 + (0.25 + 0.4 * strength) * shade)[..., None]
+    shade = np.clip(frame.slope(-dent, leather.light) * reach * 0.4 * puckers, -0.6, 0.9)
+    image = image * (1 + (0.25 + 0.55 * strength) * shade)[..., None]
     hole = _edge(_blob(frame, rng, place, rng.uniform(1.2, 1.6) + 0.9 * strength, 0.3), 0.9)
-    image = image + (hole * (0.3 + 0.65 * strength))[..., None] * (np.array([34.0, 22, 20]) - image)
+    image = image + (hole * (0.3 + 0.65 * strength))[..., None] * (np.array([26.0, 17, 16]) - image)
     lip = bump(_oval(frame, place - leather.light * 2.6, 1.7, 1.1, rng.uniform(0, np.pi))) * strength * 0.7
     image = image + lip[..., None] * (np.array([196.0, 150, 128]) - image)
-    mask = dent > VISIBLE
-    return np.where(
-        mask[..., None], image, leather.image + _edge(dent, VISIBLE)[..., None] * (image - leather.image)
-    ), mask
+    return _drawn(leather, image, dent)
 
 
 #: Defects of the mesh and of the other surfaces, by category and MVTec AD's name.
@@ -269,10 +261,16 @@ LEATHER: Mapping[str, Callable[[Surface, np.random.Generator, float], Drawn]] = 
 }
 
 
+def _drawn(surface: Surface, image: Array, weight: Array | None = None) -> Drawn:
+    """`image` [H, W, C], with the mask of where `weight` [H, W] matters or a grey level moves by more than MATERIAL."""
+    changed = np.abs(image - surface.image).max(2) > MATERIAL
+    mask = changed | ndimage.binary_closing(changed)
+    return image, np.asarray(mask if weight is None else mask | (weight > VISIBLE), dtype=np.bool_)
+
+
 def _laid(surface: Surface, layer: Array, alpha: Array) -> Drawn:
     """`layer` [H, W, C] over the surface with weight `alpha` [H, W]."""
-    image = surface.image + alpha[..., None] * (layer - surface.image)
-    return image, alpha > VISIBLE * max(float(alpha.max()), VISIBLE)
+    return _drawn(surface, surface.image + alpha[..., None] * (layer - surface.image), alpha / alpha.max())
 
 
 def _edge(depth: Array, soft: float) -> Array:

@@ -1,5 +1,6 @@
 """Data: a study's images drawn or found, checked, and their manifests written, before anything trains."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def prepare(folder: RunFolder, study: Study) -> None:
 
 def _draw(folder: RunFolder, study: Study, data: ProceduralData) -> None:
     """Draw the images anew where settings or the code that draws them changed."""
-    from repro.data import procedural  # scipy's filters: only studies that draw need them
+    from repro.data import defects, procedural, textures  # scipy's filters: only studies that draw need them
 
     unknown = [category for category in study.categories if category not in procedural.DEFECTS]
     if unknown:
@@ -46,16 +47,16 @@ def _draw(folder: RunFolder, study: Study, data: ProceduralData) -> None:
             where="categories",
             mend=f"choose from {allowed} or give --data-root",
         )
-    sources = sorted(Path(procedural.__file__).parent.glob("*.py"))
     recipe: dict[str, Any] = {
         "settings": data.model_dump(),
         "image_size": study.image_size,
         "categories": study.categories,
-        "code": [sha256(source) for source in sources if source.name in ("procedural.py", "textures.py", "defects.py")],
+        "code": [sha256(Path(module.__file__)) for module in (defects, procedural, textures)],
     }
     stamp = folder.run / "drawn.json"
     if stamp.is_file() and read_json(stamp, mend="delete it") == {"recipe": fingerprint(recipe)}:
         return
+    shutil.rmtree(folder.drawn_data, ignore_errors=True)
     procedural.generate(
         folder.drawn_data,
         study.categories,

@@ -5,7 +5,7 @@ All arithmetic is float64: the last bits may differ between processors, the roun
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -214,22 +214,24 @@ def mesh(frame: Frame, rng: np.random.Generator) -> Mesh:
     offset = -3.0 * plain.light
     _, covered = plain.redraw((np.full_like(lamp, offset[0]), np.full_like(lamp, offset[1])))
     behind = behind * (1.1 - 0.5 * frame.blur(covered, 2.5))
-    shaded = Mesh(**{**vars(plain), "behind": behind})
-    return Mesh(**{**vars(shaded), "image": shaded.redraw()[0]})
+    shaded = replace(plain, behind=behind)
+    return replace(shaded, image=shaded.redraw()[0])
 
 
 def tile(frame: Frame, rng: np.random.Generator) -> Surface:
     """A polished stone tile: connected dark, grey and light blotches in a warm grey."""
     stretch = rng.uniform(0.9, 1.15)
     rough = noise(frame, rng, 5 * stretch) + 0.6 * noise(frame, rng, 2.6)
-    veins = noise(frame, rng, 10 * stretch) + 0.55 * noise(frame, rng, 5) + 0.25 * rough
+    veins = noise(frame, rng, 8.5 * stretch) + 0.6 * noise(frame, rng, 4.2) + 0.25 * rough
     clouds = noise(frame, rng, 13 * stretch) + 0.5 * noise(frame, rng, 4.5) + 0.2 * rough
     drift = 0.12 * noise(frame, rng, 90)
     tone: Array = 168 + 9 * clouds + 4 * rough
-    tone = _blotch(tone, 122 + 6 * rough, clouds - 0.35 - drift, 0.18, frame)
-    tone = _blotch(tone, 205 + 4 * rough, -clouds - 0.75 + drift, 0.25, frame)
-    tone = _blotch(tone, 52 + 7 * rough, veins - 0.55 - drift, 0.14, frame)
-    tone = _blotch(tone, 82 + 6 * rough, noise(frame, rng, 4.5) - 1.55, 0.2, frame)
+    tone = _blotch(tone, 133 + 6 * rough, clouds - 0.35 - drift, 0.18, frame)
+    tone = _blotch(tone, 193 + 4 * rough, -clouds - 0.75 + drift, 0.25, frame)
+    tone = _blotch(tone, 68 + 7 * rough, veins - 0.72 - drift, 0.14, frame)
+    tone = _blotch(tone, 98 + 6 * rough, noise(frame, rng, 4.5) - 1.55, 0.2, frame)
+    tone = _blotch(tone, tone + 26, noise(frame, rng, 3) - 1.3, 0.3, frame)
+    tone = tone + 4.5 * noise(frame, rng, 2)
     tone = tone * rng.uniform(0.93, 1.05) * illumination(frame, rng, 0.14, 0.02)
     warm = np.array([1.015, 1.0, 0.955]) + rng.normal(0, 0.006, 3)
     tint = 1 + 0.012 * noise(frame, rng, 30)[..., None] * np.array([1.0, 0.2, -1.0])
@@ -244,35 +246,35 @@ def _blotch(under: Array, tone: Array, field: Array, edge: float, frame: Frame) 
 
 #: Families of long creases in leather: direction of their normal (radians), distance, depth.
 CREASES: Sequence[tuple[float, float, float]] = (
-    (-0.50, 13.0, 1.0),
-    (-1.35, 10.0, 0.8),
-    (0.55, 21.0, 0.7),
-    (1.45, 9.0, 0.8),
-    (0.03, 9.5, 0.6),
+    (-0.50, 12.0, 1.0),
+    (1.20, 15.0, 0.9),
+    (0.70, 24.0, 0.7),
+    (1.62, 10.0, 0.75),
+    (0.05, 10.0, 0.6),
 )
 
 
 def leather(frame: Frame, rng: np.random.Generator) -> Surface:
     """Brown leather: a network of fine light creases that bend and fade, under uneven light."""
-    turn, zoom = rng.normal(0, 0.1), rng.uniform(0.9, 1.12)
+    turn, zoom = rng.normal(0, 0.1), rng.uniform(0.95, 1.2)
     bend = [4 * noise(frame, rng, 80) + noise(frame, rng, 24) + 0.35 * noise(frame, rng, 8) for _ in range(2)]
     u = (frame.x * np.cos(turn) - frame.y * np.sin(turn) + bend[0]) * zoom
     v = (frame.x * np.sin(turn) + frame.y * np.cos(turn) + bend[1]) * zoom
     width = max(0.62, 0.75 * frame.pixel)
-    cells = borders(u / 11 + 20, v / 8.5 + 20, rng) * 9.5
-    creases = 0.62 * np.exp(-((cells / width) ** 2)) * np.clip(0.75 + 0.4 * noise(frame, rng, 9), 0.1, 1.3)
+    cells = borders(u / 10 + 20, v / 7.5 + 20, rng) * 8.5
+    creases = 0.7 * np.exp(-((cells / width) ** 2)) * np.clip(0.85 + 0.35 * noise(frame, rng, 9), 0.2, 1.3)
     for angle, distance, depth in CREASES:
         phase = (u * np.cos(angle) + v * np.sin(angle)) / distance + 0.22 * noise(frame, rng, 2.2 * distance) + 200
         down, right = np.gradient(phase, frame.pixel)
         off = np.abs(phase - np.round(phase)) / np.maximum(np.hypot(down, right), 0.4 / distance)
         strength = rng.uniform(0.4, 1.0, 512)[np.round(phase).astype(np.intp) % 512]
-        strength = depth * strength * np.clip(0.55 + 0.5 * noise(frame, rng, 18), 0, 1.3)
+        strength = depth * strength * np.clip(0.6 + 0.45 * noise(frame, rng, 16), 0, 1.2)
         creases = np.maximum(creases, strength * np.exp(-((off / (width * (0.8 + 0.4 * depth))) ** 2)))
     light = towards(rng.uniform(0.9, 2.2))
     grain = noise(frame, rng, 2.0)
-    relief = frame.slope(frame.blur(creases, 0.75) * 1.3 + 0.09 * grain, light)
-    shade = (1 + 0.2 * creases - 0.38 * relief - 0.03 * noise(frame, rng, 7)) * (1 + 0.014 * grain)
-    level = rng.uniform(0.88, 1.0) * illumination(frame, rng, 0.26, 0.035) * (1 + 0.016 * noise(frame, rng, 75, 28))
-    warmth = np.clip(0.45 + 0.12 * noise(frame, rng, 90) + 1.6 * (level - 0.94), 0, 1)[..., None]
+    relief = frame.slope(frame.blur(creases, 0.55) + 1.5 * frame.blur(creases, 1.3) + 0.15 * grain, light)
+    shade = (1 + 0.27 * (creases - creases.mean()) - 0.36 * relief) * (1 + 0.016 * grain)
+    level = rng.uniform(0.95, 1.06) * illumination(frame, rng, 0.22, 0.025) * (1 + 0.016 * noise(frame, rng, 75, 28))
+    warmth = np.clip(0.45 + 0.1 * noise(frame, rng, 110) + 1.5 * (level - 1), 0, 1)[..., None]
     brown = np.array([103.0, 70.0, 61.0]) + warmth * (np.array([119.0, 76.0, 59.0]) - np.array([103.0, 70.0, 61.0]))
     return Surface(frame, brown * (level * shade)[..., None], light)

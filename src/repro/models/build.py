@@ -5,6 +5,7 @@ from pathlib import Path
 from anomalib.models import EfficientAd, Patchcore
 from anomalib.models.components import AnomalibModule
 
+from repro.models.coreset import BufferedPatchcore
 from repro.models.weights import backbone_record, place_penalty_images, place_teacher
 from repro.records import WeightsRecord
 from repro.study import EfficientAdVariant, Variant
@@ -31,7 +32,7 @@ def build(variant: Variant, image_size: int, weights: Path) -> tuple[AnomalibMod
         )
         return model, {"teacher": teacher, "penalty": penalty}
     crop = None if variant.center_crop is None else (variant.center_crop, variant.center_crop)
-    model = Patchcore(
+    model = BufferedPatchcore(
         backbone=variant.backbone,
         layers=variant.layers,
         pre_trained=variant.pretrained,

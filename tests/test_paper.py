@@ -1,0 +1,262 @@
+"""The paper: reproducible to the byte, literal with every name, and silent about nothing that a reader must know."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import example_report
+import pytest
+
+from repro import paper
+from repro.errors import ReproError
+from repro.paper_view import Spread, Stat
+from repro.runs import RunFolder, sha256, write_json
+
+NASTY = r"a*b_c#|<b>${{ x }}\y@z`q`...--//~-?"
+
+
+def rendered(folder: RunFolder) -> str:
+    paper.render(folder)
+    return (folder.report / "paper.md").read_text(encoding="utf-8")
+
+
+def load(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_two_renders_give_the_same_bytes(tmp_path: Path) -> None:
+    first, second = example_report.build(tmp_path / "a"), example_report.build(tmp_path / "b")
+    paper.render(first)
+    paper.render(second)
+    for name in ("paper.md", "paper.pdf"):
+        assert (first.report / name).read_bytes() == (second.report / name).read_bytes()
+    assert (first.report / "paper.pdf").read_bytes().startswith(b"%PDF-")
+
+
+def test_the_pdf_claims_to_be_accessible(tmp_path: Path) -> None:
+    folder = example_report.build(tmp_path)
+    paper.render(folder)
+    content = (folder.report / "paper.pdf").read_bytes()
+    assert b"pdfuaid:part" in content
+    assert b"CreationDate" not in content
+
+
+def test_every_figure_stands_in_the_markdown_with_its_alternative_text(tmp_path: Path) -> None:
+    folder = example_report.build(tmp_path)
+    text = rendered(folder)
+    for figure in load(folder.report / "figures" / "figures.json")["figures"]:
+        image = f"![{paper.escape(figure['alt'])}](figures/{paper.path(figure['file'])})"
+        assert text.count(image) == 1
+    assert re.findall(r"\*\*Figure (\d+)\.\*\*", text) == [str(number) for number in range(1, 11)]
+
+
+def test_references_point_to_captions_that_exist_and_count_up(tmp_path: Path) -> None:
+    text = rendered(example_report.build(tmp_path, seeds=(0, 1)))
+    anchors = re.findall(r'<a id="([\w-]+)">', text)
+    assert len(anchors) == len(set(anchors))
+    assert set(re.findall(r"\]\(#([\w-]+)\)", text)) <= set(anchors)
+    tables = [int(anchor.removeprefix("table-")) for anchor in anchors if anchor.startswith("table-")]
+    assert tables == list(range(1, len(tables) + 1))
+
+
+def test_the_title_block_shows_what_failed(tmp_path: Path) -> None:
+    folder = example_report.build(tmp_path)
+    title, _ = rendered(folder).split("## What was found")
+    assert "1 of 2 assertions hold" in title
+    assert "Image AUROC on tile is at least its bound: found 0.7001, bound 0.8500" in title
+
+
+def test_the_title_block_of_a_sound_report_warns_of_nothing(tmp_path: Path) -> None:
+    folder = example_report.build(tmp_path, source="folder", official=True, teacher="official", failing=False)
+    title, rest = rendered(folder).split("## What was found")
+    assert "[!" not in title
+    assert "2 of 2 assertions hold" in title
+    assert "stand-in" not in rest.lower()
+    assert "Random teacher" not in rest
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("procedural", "Every image of this study was drawn by a program"),
+        ("folder", "an MVTec AD-layout folder that is not the official data set"),
+    ],
+)
+def test_stand_in_data_is_named_in_the_title_block(tmp_path: Path, source: str, said: str) -> None:
+    title, _ = rendered(example_report.build(tmp_path, source=source)).split("## What was found")
+    assert said in title
+    assert "No number in this paper can be compared with published MVTec AD numbers" in title
+
+
+def test_a_random_teacher_is_named_in_title_block_models_and_limitations(tmp_path: Path) -> None:
+    text = rendered(example_report.build(tmp_path))
+    title, rest = text.split("## What was found")
+    assert "has random weights and was never trained" in title
+    models, limitations = rest.split("## 9 Limitations")
+    assert "nothing was distilled into it" in models
+    assert "Random teacher" in limitations
+
+
+def test_names_full_of_markup_come_out_literally(tmp_path: Path) -> None:
+    categories = [NASTY, f"- {NASTY}", "1. x", "= y"]
+    folder = example_report.build(tmp_path, title=NASTY, categories=categories, defects=[NASTY, "+ z", "/ w"])
+    text = rendered(folder)
+    row = next(line for line in text.splitlines() if line.startswith("| " + paper.escape(NASTY)))
+    assert row.startswith(r"| a\*b\_c#\|\<b>\${{ x }}\\y@z\`q\`...--//\~-? | 16 |")
+    plain = subprocess.run(
+        [paper.pypandoc.get_pandoc_path(), "--from=gfm", "--to=plain", "--wrap=none", "--columns=1000"],
+        input=text,
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+    ).stdout
+    assert plain.startswith(NASTY)
+    for name in categories:
+        assert name in plain
+
+
+def test_letters_that_no_embedded_font_has_do_not_stop_the_paper(tmp_path: Path) -> None:
+    folder = example_report.build(tmp_path, categories=["木材", "grid"])
+    assert "木材" in rendered(folder)
+    assert (folder.report / "paper.pdf").stat().st_size > 10_000
+
+
+def test_scores_in_the_tables_are_those_of_the_json(tmp_path: Path) -> None:
+    folder = example_report.build(tmp_path)
+    text = rendered(folder)
+    for key, cell in load(folder.report / "results.json")["cells"].items():
+        section = text.split("### PatchCore" if key.startswith("patchcore") else "### EfficientAD")[1]
+        row = next(line for line in section.splitlines() if line.startswith(f"| {cell['category']} |"))
+        assert re.findall(r"\d\.\d{4}", row) == [f"{cell['metrics'][metric]:.4f}" for metric in example_report.METRICS]
+
+
+def test_the_best_value_of_each_column_is_bold(tmp_path: Path) -> None:
+    text = rendered(example_report.build(tmp_path))
+    rows = [line for line in text.split("### EfficientAD")[1].splitlines() if re.match(r"\| (grid|tile) \|", line)][:2]
+    # The example's metrics fall from one cell to the next.
+    assert rows[0].count("**") == 2 * len(example_report.METRICS)
+    assert "**" not in rows[1]
+
+
+def test_several_seeds_show_mean_and_half_range(tmp_path: Path) -> None:
+    folder = example_report.build(tmp_path, categories=["grid"], seeds=(3, 4, 5))
+    text = rendered(folder)
+    cells = load(folder.report / "results.json")["cells"]
+    found = [cells[f"patchcore/grid/seed{seed}"]["metrics"]["image_auroc"] for seed in (3, 4, 5)]
+    assert f"| {sum(found) / 3:.4f} ± {(max(found) - min(found)) / 2:.4f} |" in text
+    assert "One seed" not in text
+
+
+def test_the_label_filter_is_blamed_only_where_the_numbers_say_so(tmp_path: Path) -> None:
+    folder = example_report.build(tmp_path)
+    said = "because the filter admits nothing else"
+    assert said in rendered(folder)
+    results = load(folder.report / "results.json")
+    next(iter(results["retrieval"].values()))["published"]["label_precision_at_5"] = 0.9
+    rewrite(folder, results)
+    assert said not in rendered(folder)
+
+
+def test_the_receptive_field_table_marks_what_does_not_hold(tmp_path: Path) -> None:
+    text = rendered(example_report.build(tmp_path))
+    assert "| conv1 | **256** (259) |" in text
+
+
+@pytest.mark.parametrize("name", ["results.json", "verdicts.json", "guards.json", "figures/figures.json"])
+def test_another_schema_version_is_an_error_that_names_the_file(tmp_path: Path, name: str) -> None:
+    folder = example_report.build(tmp_path)
+    path = folder.report / name
+    write_json(path, load(path) | {"schema_version": 2})
+    with pytest.raises(ReproError, match=f"{name}.*schema version 2.*nox -s reproduce"):
+        paper.render(folder)
+    assert not (folder.report / "paper.md").exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["results.json", "verdicts.json", "guards.json", "environment.json", "figures/figures.json"]
+)
+def test_a_missing_or_damaged_file_is_an_error_that_names_it(tmp_path: Path, name: str) -> None:
+    folder = example_report.build(tmp_path)
+    path = folder.report / name
+    path.write_text("{", encoding="utf-8")
+    with pytest.raises(ReproError, match=f"{name}: not JSON"):
+        paper.render(folder)
+    path.unlink()
+    with pytest.raises(ReproError, match=f"{name}: no such file"):
+        paper.render(folder)
+
+
+def test_an_unknown_key_is_an_error_that_names_it(tmp_path: Path) -> None:
+    folder = example_report.build(tmp_path)
+    path = folder.report / "environment.json"
+    write_json(path, load(path) | {"host": "x"})
+    with pytest.raises(ReproError, match=r"environment\.json: host"):
+        paper.render(folder)
+
+
+def test_verdicts_of_other_results_are_refused(tmp_path: Path) -> None:
+    folder = example_report.build(tmp_path)
+    results = load(folder.report / "results.json")
+    results["study"]["title"] = "Another"
+    write_json(folder.report / "results.json", results)
+    with pytest.raises(ReproError, match=r"verdicts\.json: was made from another results\.json"):
+        paper.render(folder)
+
+
+def test_a_missing_picture_is_an_error_that_names_it(tmp_path: Path) -> None:
+    folder = example_report.build(tmp_path)
+    (folder.report / "figures" / "bars-patchcore.svg").unlink()
+    with pytest.raises(ReproError, match=r"bars-patchcore\.svg: no such picture"):
+        paper.render(folder)
+
+
+def test_rendering_imports_neither_torch_nor_anomalib_nor_matplotlib(tmp_path: Path) -> None:
+    example_report.build(tmp_path)
+    code = (
+        "import sys; from pathlib import Path; from repro.paper import render; from repro.runs import RunFolder\n"
+        f"render(RunFolder('example', Path({str(tmp_path)!r})))\n"
+        "sys.exit(bool({'torch', 'anomalib', 'lightning', 'matplotlib'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_templates_hold_no_number_with_four_decimals() -> None:
+    for template in paper.TEMPLATES.glob("*.jinja"):
+        assert not re.findall(r"\d\.\d{4}(?!\d)", template.read_text(encoding="utf-8").split("## References")[0])
+
+
+@pytest.mark.parametrize(
+    ("text", "marked"),
+    [
+        ("plain", "plain"),
+        ("0.9833", "0.9833"),
+        ("- item", "\\- item"),
+        ("12. item", "12\\. item"),
+        ("a\n\nb", "a b"),
+        ("http://x", "http\\://x"),
+        ("&amp;", "\\&amp;"),
+    ],
+)
+def test_escape_leaves_alone_what_means_nothing(text: str, marked: str) -> None:
+    assert paper.escape(text) == marked
+
+
+def test_numbers_are_written_as_a_reader_expects() -> None:
+    assert paper.score(Stat(0.98331, 0.01, 1)) == "0.9833"
+    assert paper.score(Stat(0.5, 0.01, 2)) == "0.5000 ± 0.0100"
+    assert paper.score(Spread(0.1, 0.10001)) == "0.1000"
+    assert paper.percent(Spread(0.5, 1.0)) == "50.0\N{NO-BREAK SPACE}% to 100.0\N{NO-BREAK SPACE}%"
+    assert paper.signed(-0.00001) == "0.0000"
+    assert paper.signed(-0.5) == "−0.5000"
+    assert paper.series(["a", "b", "c"]) == "a, b and c"
+
+
+def rewrite(folder: RunFolder, results: Any) -> None:
+    """Change results.json and let verdicts and guards name the new one."""
+    write_json(folder.report / "results.json", results)
+    for name in ("verdicts.json", "guards.json"):
+        path = folder.report / name
+        write_json(path, load(path) | {"results_sha256": sha256(folder.report / "results.json")})

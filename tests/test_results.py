@@ -1,0 +1,67 @@
+from pathlib import Path
+
+import example_report
+import pytest
+
+from repro import study as studies
+from repro.records import CellRecord, Environment, Figures, Guards, Results, Verdicts
+from repro.results import choose_heat_maps, commit, data_record, study_record
+from repro.runs import PROJECT_ROOT, to_json
+
+SCHEMAS = PROJECT_ROOT / "src" / "repro" / "schemas"
+
+
+@pytest.mark.parametrize("kind", [Results, Verdicts, Guards, Environment, Figures])
+def test_the_published_schemas_are_those_of_the_records(kind: type[Results]) -> None:
+    published = SCHEMAS / f"{kind.__name__.lower()}.schema.json"
+    assert published.read_text(encoding="utf-8") == to_json(kind.model_json_schema())
+
+
+def test_where_the_data_lies_does_not_reach_the_results() -> None:
+    study = studies.load("mvtec")
+    here = studies.choose(study, data_root=Path("/a"), categories=None)
+    there = studies.choose(study, data_root=Path("/b"), categories=None)
+    assert study_record(here) == study_record(there)
+
+
+def test_data_is_called_what_it_is() -> None:
+    leather = {
+        "train": 22,
+        "test": {"good": 10, "cut": 19},
+        "image_sizes": [[256, 256]],
+        "modes": ["RGB"],
+        "fingerprint": "",
+    }
+    drawn = data_record(studies.load("embedded"), {"leather": leather})
+    few = data_record(studies.load("mvtec"), {"leather": leather})
+    whole = data_record(
+        studies.load("mvtec"),
+        {"leather": {**leather, "train": 245, "test": {"good": 32, "cut": 92}, "image_sizes": [[1024, 1024]]}},
+    )
+    assert (drawn.name, drawn.official) == ("procedural stand-ins", False)
+    assert (few.official, whole.official) == (False, True)
+    assert few.name == "a folder in MVTec AD layout that is not the official MVTec AD"
+    assert whole.name == "MVTec AD"
+
+
+def test_heat_maps_are_the_best_median_and_worst_by_mean_rank() -> None:
+    study = studies.load("smoke")
+    results = example_report.results("e", "t", ("leather",), ("cut",), (0,), "procedural", False, "random")
+
+    def cell(variant: str, scores: dict[str, float]) -> CellRecord:
+        rows = [{"image": f"leather/test/cut/{name}.png", "defect": "cut", "score": s} for name, s in scores.items()]
+        good = {"image": "leather/test/good/000.png", "defect": "good", "score": 9.0}
+        content = {**results["cells"][f"{variant}/leather/seed0"], "scores": [*rows, good]}
+        return CellRecord.model_validate(content)
+
+    cells = {
+        # Ranks a 0, b 1, c 2, and a 1, b 0, c 2: a and b tie, and a comes first by name.
+        "efficientad/leather/seed0": cell("efficientad", {"a": 3.0, "b": 2.0, "c": 1.0}),
+        "patchcore/leather/seed0": cell("patchcore", {"a": 0.2, "b": 0.3, "c": 0.1}),
+    }
+    chosen = {choice.place: choice.image[-5] for choice in choose_heat_maps(study, cells)}
+    assert chosen == {"best": "a", "median": "b", "worst": "c"}
+
+
+def test_outside_git_the_commit_is_unknown(tmp_path: Path) -> None:
+    assert commit(tmp_path) == "unknown"
