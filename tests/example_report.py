@@ -199,7 +199,7 @@ def retrieval(category: str, defects: Sequence[str]) -> dict[str, Any]:
         "chance_defect_precision_at_5": 0.48,
         "chance_label_precision_at_5": 1.0,
         "self_match_at_5": 0.5556,
-        "insertion_order_at_5": 1.0,
+        "distinct_hit_lists": 2,
     }
     patches = published | {
         "dimension": 448,
@@ -212,7 +212,7 @@ def retrieval(category: str, defects: Sequence[str]) -> dict[str, Any]:
         "chance_defect_precision_at_5": 0.2941,
         "chance_label_precision_at_5": 0.4771,
         "self_match_at_5": 0.0,
-        "insertion_order_at_5": 0.2778,
+        "distinct_hit_lists": 17,
     }
     return {"published": common | published, "patch_embedding": common | patches}
 
@@ -291,6 +291,7 @@ def guards(digest: str, categories: Sequence[str], failing: bool) -> dict[str, A
 def environment(content: dict[str, Any]) -> dict[str, Any]:
     """An invented machine."""
     return {
+        "schema_version": 1,
         "commit": "0123abcdef+changes",
         "python": "3.11.7",
         "platform": "Linux x86_64",

@@ -131,7 +131,7 @@ def _retrieval(names: list[str]) -> dict[str, Any]:
 
     counts = dict.fromkeys(("dimension", "distinct_vectors", "points", "distinct_scores"), 1)
     shares = [f"{kind}_precision_at_5" for kind in ("defect", "label", "chance_defect", "chance_label")]
-    feature = {**counts, **dict.fromkeys([*shares, "self_match_at_5", "insertion_order_at_5"], 0.5)}
+    feature = {**counts, "distinct_hit_lists": 2, **dict.fromkeys([*shares, "self_match_at_5"], 0.5)}
     return {
         "published": {**feature, "label_filter": True, "self_match": True, "queries": [query(names[2:])]},
         "patch_embedding": {

@@ -44,11 +44,12 @@ def judge(results: Results) -> list[Verdict]:
 def _similarity(results: Results) -> dict[str, Any]:
     features = {key: record.published for key, record in results.retrieval.items()}
     most = max(feature.distinct_vectors for feature in features.values())
-    insertion = min(feature.insertion_order_at_5 for feature in features.values())
+    lists = max(feature.distinct_hit_lists for feature in features.values())
+    queries = max(feature.points for feature in features.values())
     filtered = all(feature.label_filter for feature in features.values())
     return {
-        "measured": f"at most {most} distinct vectors in a collection; the label filter is on; "
-        f"at least {insertion:.0%} of the hits are the first images inserted that the filter lets through",
+        "measured": f"at most {most} distinct vectors in a collection of up to {queries}, whose queries together get "
+        f"at most {lists} different lists of hits",
         "verdict": "refuted" if most <= 2 and filtered else "not reproduced",
         "rule": "Refuted where the published feature takes at most two values and the filter admits only the query's "
         "own label: the hits then follow from the filter, not from similarity.",
@@ -122,7 +123,7 @@ def _field_row(results: Results, row: dict[str, Any]) -> list[Verdict]:
                 published=str(row[cell]),
                 measured=str(found) if found == trained else f"{found} padded, {trained} not, as trained",
                 verdict=word,
-                rule="Reproduced where anomalib's small network with padding, which the table describes, has this value.",
+                rule="Reproduced where anomalib's small network with padding, as the table has it, has this value.",
                 evidence=f"receptive_field.networks.small-padded.layers.{position}.{cell}",
             )
         )

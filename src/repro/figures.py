@@ -5,7 +5,6 @@ Every picture is a function of its data alone: two runs give the same bytes.
 
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +34,6 @@ METRICS = {
     "pixel_f1": ("pixel F1", "#E69F00", "////"),
 }
 CATEGORIES_A_ROW = 4
-MODEL_NAMES = {"efficientad": "EfficientAD", "patchcore": "PatchCore"}
 PLACES = ("best", "median", "worst")
 MAP_COLOURS, OUTLINE, OUTSIDE = "inferno", "#56E9FF", "0.85"
 DASHED = (0, (3, 3))
@@ -123,7 +121,7 @@ def metric_bars(results: Results, variant: str) -> Picture:
         0.3, [Patch(facecolor=colour, hatch=hatch, label=label, **look) for label, colour, hatch in METRICS.values()]
     )
     over = f", mean of {len(seeds)} seeds, whiskers from least to greatest" if len(seeds) > 1 else ""
-    alt = f"Bars of four metrics, from 0 to 1, of {_names(results)[variant]} by category{over}. {'; '.join(said)}."
+    alt = f"Bars of four metrics, from 0 to 1, of {results.names[variant]} by category{over}. {'; '.join(said)}."
     file = _file("metrics", variant, suffix="svg")
     return FigureRecord(file=file, kind="metric_bars", alt=alt, variant=variant), sheet
 
@@ -159,7 +157,7 @@ def heat_maps(folder: RunFolder, results: Results, category: str) -> Iterator[Pi
     if not chosen:
         return
     wanted = {choice.image for choice in chosen}
-    seen = {name: _see(folder, results, variant, category, wanted) for variant, name in _names(results).items()}
+    seen = {name: _see(folder, results, variant, category, wanted) for variant, name in results.names.items()}
     photograph = _photographs(folder, results, category)
     for place in PLACES:
         rows = [(choice.defect, choice.image) for choice in chosen if choice.place == place]
@@ -281,7 +279,7 @@ def similarity(folder: RunFolder, results: Results, variant: str, category: str)
         for feature, asked in rows.items():
             hits = [f"{hit.defect} {hit.score:.4f}" + _itself(hit.image, query.image, " ({})") for hit in asked.hits]
             said.append(f"by {feature} {', '.join(hits) or 'none'}")
-        alt = f"{_names(results)[variant]}, query {query.image} ({query.defect}), and its hits: {'; '.join(said)}."
+        alt = f"{results.names[variant]}, query {query.image} ({query.defect}), and its hits: {'; '.join(said)}."
         file = _file("similar", variant, category, str(number), suffix="jpg")
         about = {"variant": variant, "category": category, "query": query.image}
         yield FigureRecord(file=file, kind="similarity", alt=alt, **about), _similarity_sheet(photograph, rows)
@@ -345,15 +343,6 @@ def _photographs(folder: RunFolder, results: Results, category: str) -> Photogra
             raise ReproError(reason, where=root / name, mend="restore the image, or run the study again") from None
 
     return photograph
-
-
-def _names(results: Results) -> dict[str, str]:
-    """Name of each variant: the model's, with the variant's own where a model has several."""
-    models = Counter(record.model for record in results.variants.values())
-    return {
-        variant: MODEL_NAMES[record.model] + (f" ({variant})" if models[record.model] > 1 else "")
-        for variant, record in results.variants.items()
-    }
 
 
 def _file(*parts: str, suffix: str) -> str:

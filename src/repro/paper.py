@@ -15,12 +15,11 @@ from urllib.parse import quote
 import jinja2
 import pypandoc
 import typst
-from pydantic import ValidationError
 
 from repro.errors import ReproError
 from repro.paper_view import Inputs, Spread, Stat, view
 from repro.records import Environment, Figures, Guards, Results, Verdicts
-from repro.runs import PROJECT_ROOT, RunFolder, read_json, read_record, sha256, write_text, writing
+from repro.runs import PROJECT_ROOT, RunFolder, read_record, sha256, write_text, writing
 
 TEMPLATES = PROJECT_ROOT / "templates"
 MEND = "run `nox -s reproduce`"
@@ -47,7 +46,7 @@ def read_inputs(report: Path) -> Inputs:
         results=read_record(report / "results.json", Results, mend=MEND),
         verdicts=read_record(report / "verdicts.json", Verdicts, mend=MEND),
         guards=read_record(report / "guards.json", Guards, mend=MEND),
-        environment=_environment(report / "environment.json"),
+        environment=read_record(report / "environment.json", Environment, mend=MEND),
         figures=read_record(report / "figures" / "figures.json", Figures, mend=MEND),
     )
     digest = sha256(report / "results.json")
@@ -218,12 +217,3 @@ def _typeset(source: bytes, report: Path, standard: Literal["ua-1", "1.7"]) -> b
 
 def _ends(low: str, high: str) -> Marked:
     return Marked(low if low == high else f"{low} to {high}")
-
-
-def _environment(path: Path) -> Environment:
-    try:
-        return Environment.model_validate(read_json(path, mend=MEND))
-    except ValidationError as error:
-        fault = error.errors()[0]
-        key = ".".join(str(part) for part in fault["loc"])
-        raise ReproError(f"{key}: {fault['msg']}", where=path, mend=MEND) from None

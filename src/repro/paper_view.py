@@ -26,7 +26,6 @@ from repro.records import (
 
 METRICS = ("image_auroc", "image_f1", "pixel_auroc", "pixel_f1", "image_ap", "pixel_ap", "aupro")
 RAW_METRICS = METRICS[:4]
-MODEL_NAMES = {"efficientad": "EfficientAD", "patchcore": "PatchCore"}
 #: Epochs in the published paper's call of EfficientAD's trainer (section 2.2.1): a setting, not a result.
 PUBLISHED_EPOCHS = 5
 WORDS: tuple[VerdictWord, ...] = ("reproduced", "not reproduced", "refuted", "not tested")
@@ -76,7 +75,7 @@ class Spread:
 def view(inputs: Inputs) -> dict[str, Any]:
     """Everything the template prints, by name."""
     results = inputs.results
-    names = variant_names(results)
+    names = results.names
     verdicts = inputs.verdicts.verdicts
     return {
         "study": results.study,
@@ -99,15 +98,6 @@ def view(inputs: Inputs) -> dict[str, Any]:
         "receptive_field": _receptive_field(results),
         "verdicts": _verdicts(verdicts),
         "limits": _limits(results, names),
-    }
-
-
-def variant_names(results: Results) -> dict[str, str]:
-    """Name of each variant in the paper: the model's, with the variant's own where a model has several."""
-    models = Counter(record.model for record in results.variants.values())
-    return {
-        variant: MODEL_NAMES[record.model] + (f" ({variant})" if models[record.model] > 1 else "")
-        for variant, record in results.variants.items()
     }
 
 
@@ -275,7 +265,7 @@ def _feature(records: Sequence[FeatureRecord]) -> dict[str, Any]:
         "defect": Spread.of(one.defect_precision_at_5 for one in records),
         "defect_chance": Spread.of(one.chance_defect_precision_at_5 for one in records),
         "above_chance": sum(one.defect_precision_at_5 > one.chance_defect_precision_at_5 for one in records),
-        "insertion": Spread.of(one.insertion_order_at_5 for one in records),
+        "most_lists": max(one.distinct_hit_lists for one in records),
         "found_itself": Spread.of(one.self_match_at_5 for one in records),
     }
 
@@ -291,7 +281,7 @@ def _sheet(results: Results, figure: FigureRecord) -> dict[str, Any]:
                     if query.image == figure.query:
                         same = sum(hit.defect == query.defect for hit in query.hits)
                         counts[name] = {"same": same, "hits": len(query.hits), "defect": query.defect}
-    return {"figure": figure, "name": variant_names(results).get(figure.variant or "", ""), "counts": counts}
+    return {"figure": figure, "name": results.names.get(figure.variant or "", ""), "counts": counts}
 
 
 def _receptive_field(results: Results) -> dict[str, Any]:

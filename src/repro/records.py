@@ -5,11 +5,13 @@ None of them holds a time, a path of the machine or a host name, so equal inputs
 Image names are relative to the data root, for example `grid/test/bent/000.png`.
 """
 
+from collections import Counter
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 SCHEMA_VERSION = 1
+MODEL_NAMES = {"efficientad": "EfficientAD", "patchcore": "PatchCore"}
 
 Score = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -188,8 +190,8 @@ class FeatureRecord(Record):
     chance_label_precision_at_5: Score
     #: Share of queries that find themselves among their first 5 hits.
     self_match_at_5: Score
-    #: Share of hits that are simply the first points inserted that the filter lets through.
-    insertion_order_at_5: Score
+    #: How many different lists of first 5 hits all queries together got; few mean that the query hardly matters.
+    distinct_hit_lists: int
     #: The queries shown in the paper: the study's own, else the first of each category.
     queries: tuple[QueryRecord, ...]
 
@@ -247,6 +249,15 @@ class Results(Record):
     retrieval: dict[str, RetrievalRecord]
     receptive_field: ReceptiveFieldRecord
 
+    @property
+    def names(self) -> dict[str, str]:
+        """What to call each variant: the model's name, with the variant's own where a model has several."""
+        models = Counter(record.model for record in self.variants.values())
+        return {
+            variant: MODEL_NAMES[record.model] + (f" ({variant})" if models[record.model] > 1 else "")
+            for variant, record in self.variants.items()
+        }
+
 
 VerdictWord = Literal["reproduced", "not reproduced", "refuted", "not tested"]
 
@@ -299,6 +310,7 @@ class Guards(Record):
 class Environment(Record):
     """environment.json: the software and the machine behind a results.json; not part of the measurements."""
 
+    schema_version: Literal[1]
     #: Commit of the project, with `+changes` where tracked files outside report/ differ from it; `unknown` outside git.
     commit: str
     python: str

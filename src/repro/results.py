@@ -143,6 +143,7 @@ def environment(
     """The software and the machine behind the results."""
     installed = {dist.metadata["Name"].lower().replace("_", "-"): dist.version for dist in distributions()}
     return Environment(
+        schema_version=SCHEMA_VERSION,
         commit=commit(folder.root),
         python=platform.python_version(),
         platform=f"{platform.system()} {platform.machine()}",

@@ -140,7 +140,6 @@ def judge(
         if progress:
             progress(query + 1, len(images))
     client.delete_collection(collection)
-    first = [_eligible(defects, query, search)[:HITS] for query in range(len(images))]
     pairs = [(query, hit) for query, hits in enumerate(found) for hit, _ in hits]
     chance = [_chance(defects, query, search) for query in range(len(images))]
     return FeatureRecord(
@@ -155,9 +154,7 @@ def judge(
         chance_defect_precision_at_5=_share([defect for defect, _ in chance]),
         chance_label_precision_at_5=_share([label for _, label in chance]),
         self_match_at_5=_share([any(hit == query for hit, _ in hits) for query, hits in enumerate(found)]),
-        insertion_order_at_5=_share(
-            [hit in set(first[query]) for query, hit in pairs],
-        ),
+        distinct_hit_lists=len({tuple(hit for hit, _ in hits) for hits in found}),
         queries=tuple(
             QueryRecord(
                 image=images[query],

@@ -75,7 +75,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):  
     if report.when == "call" and "statement" in properties:
         item.config.stash[OUTCOMES].append(
             Assertion(
-                test=item.nodeid.split("/")[-1],
+                test=item.nodeid.removeprefix("tests/report/"),
                 statement=str(properties["statement"]),
                 value=str(properties["value"]),
                 bound=str(properties["bound"]),

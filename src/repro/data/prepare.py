@@ -51,7 +51,7 @@ def _draw(folder: RunFolder, study: Study, data: ProceduralData) -> None:
         "settings": data.model_dump(),
         "image_size": study.image_size,
         "categories": study.categories,
-        "code": [sha256(Path(module.__file__)) for module in (defects, procedural, textures)],
+        "code": [sha256(Path(str(module.__file__))) for module in (defects, procedural, textures)],
     }
     stamp = folder.run / "drawn.json"
     if stamp.is_file() and read_json(stamp, mend="delete it") == {"recipe": fingerprint(recipe)}:
