@@ -266,7 +266,8 @@ def _hush() -> None:
     """
     import logging
 
-    for noisy in ("lightning.pytorch", "lightning.pytorch.utilities.rank_zero", "lightning.fabric", "anomalib"):
+    for noisy in ("lightning.pytorch", "lightning.fabric", "pytorch_lightning", "lightning_fabric"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    for module in (r"lightning\.", r"timm\.", r"anomalib\.", r"torchvision\.", r"torch\.utils\.data\."):
+    logging.getLogger("anomalib").setLevel(logging.ERROR)
+    for module in (r"lightning", r"pytorch_lightning", r"timm", r"anomalib", r"torchvision", r"torch\.utils\.data"):
         warnings.filterwarnings("ignore", module=module)

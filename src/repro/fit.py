@@ -17,7 +17,8 @@ from repro.study import Study, Variant
 
 # As in the published study: one image a training step for both models.
 TRAIN_BATCH = 1
-EVAL_BATCH = 8
+# Of 1, 2, 4 and 8 the fastest for EfficientAD on two cores: 0.7 s an image, against 1.0 s with 8.
+EVAL_BATCH = 2
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ def bent(mesh: Mesh, rng: np.random.Generator, strength: float) -> Drawn:
     radius = rng.uniform(16, 34)
     heading = rng.uniform(0, 2 * np.pi)
     push = bump(_oval(mesh.frame, _spot(rng, 45), radius * rng.uniform(1, 1.5), radius, rng.uniform(0, np.pi)))
-    push = push * (2.2 + 6.5 * strength) * np.clip(1 + 0.25 * noise(mesh.frame, rng, 25), 0.3, 1.7)
+    push = push * (2.5 + 9 * strength) * np.clip(1 + 0.25 * noise(mesh.frame, rng, 25), 0.3, 1.7)
     shift = towards(heading)
     return _drawn(mesh, mesh.redraw((push * shift[0], push * shift[1]))[0])
 
@@ -40,7 +40,7 @@ def broken(mesh: Mesh, rng: np.random.Generator, strength: float) -> Drawn:
     gap = Break(
         strand=int(np.round(mesh.across[row, column] / mesh.pitch)),
         middle=float(middle),
-        half=rng.uniform(2.8, 3.6) + rng.uniform(1, 5) * strength,
+        half=rng.uniform(2.8, 3.6) + rng.uniform(4, 9) * strength,
         aside=float(rng.choice([-1, 1])) * rng.uniform(0.5, 4.5) * strength,
     )
     return _drawn(mesh, mesh.redraw(gap=gap)[0])
@@ -75,17 +75,17 @@ def metal_contamination(mesh: Mesh, rng: np.random.Generator, strength: float) -
 def thread(mesh: Mesh, rng: np.random.Generator, strength: float) -> Drawn:
     """A long thin curved fibre across the mesh."""
     off, _ = _along(mesh.frame, _path(rng, rng.uniform(70, 200), 1.3, 30), 5)
-    width = max(rng.uniform(0.9, 1.5), 0.6 * mesh.frame.pixel)
+    width = max(rng.uniform(1.2, 2.0), 0.6 * mesh.frame.pixel)
     alpha = _edge(width - np.abs(off), 0.7) * (0.35 + 0.6 * strength)
-    tone = rng.choice([rng.uniform(22, 40), rng.uniform(165, 225)]) * (1 - 0.25 * (off / width))
+    tone = rng.choice([rng.uniform(8, 20), rng.uniform(200, 240)]) * (1 - 0.25 * (off / width))
     return _laid(mesh, tone[..., None], alpha)
 
 
 def crack(tile: Surface, rng: np.random.Generator, strength: float) -> Drawn:
     """A thin dark line that wanders and branches, with one light edge."""
     frame = tile.frame
-    trunk = _path(rng, rng.uniform(70, 190), 0.7, 45, jitter=0.45)
-    width = max(rng.uniform(0.55, 0.8) + 0.9 * strength * rng.random(), 0.6 * frame.pixel)
+    trunk = _path(rng, rng.uniform(110, 220), 0.7, 60, jitter=0.45)
+    width = max(rng.uniform(0.8, 1.2) + 1.4 * strength * rng.random(), 0.6 * frame.pixel)
     depth = _tapered(frame, trunk, width)
     for _ in range(int(rng.integers(0, 4))):
         knot = int(rng.integers(3, len(trunk) - 3))
@@ -106,21 +106,21 @@ def glue_strip(tile: Surface, rng: np.random.Generator, strength: float) -> Draw
     """A translucent whitish band whose edges shine."""
     frame = tile.frame
     off, _ = _along(frame, _path(rng, rng.uniform(80, 170), 0.5, 55), 30)
-    width = rng.uniform(6, 14) + 1.2 * noise(frame, rng, 16)
+    width = rng.uniform(12, 20) + 1.2 * noise(frame, rng, 16)
     depth = width - np.abs(off)
     alpha = _edge(depth, 1.0)
     rim = bump((depth - 1.6) / 1.6)
     tone = np.array([196.0, 192, 178]) + (7 * noise(frame, rng, 40, 4) + 45 * rim)[..., None]
     film = frame.blur(tile.image, 0.8)
-    film = film + (0.15 + 0.6 * strength) * (tone - film)
+    film = film + (0.15 + 0.75 * strength) * (tone - film)
     return _laid(tile, film, alpha)
 
 
 def gray_stroke(tile: Surface, rng: np.random.Generator, strength: float) -> Drawn:
     """A brush stroke of even grey with the streaks of bristles."""
     frame = tile.frame
-    off, part = _along(frame, _path(rng, rng.uniform(35, 100), 0.5, 45), 22)
-    width = rng.uniform(5, 12) * np.clip(1 + 0.15 * noise(frame, rng, 14), 0.6, 1.4)
+    off, part = _along(frame, _path(rng, rng.uniform(70, 140), 0.5, 60), 24)
+    width = rng.uniform(11, 20) * np.clip(1 + 0.15 * noise(frame, rng, 14), 0.6, 1.4)
     streak = np.sin(rng.uniform(1.4, 2.2) * off + 1.5 * noise(frame, rng, 30) + 5 * part)
     depth = width - np.abs(off) - np.clip(6 * (part - 0.75), 0, None) * (1 + streak)
     tone = np.array([1.0, 0.99, 0.965]) * (rng.uniform(98, 140) + 3 * streak + 3 * noise(frame, rng, 5))[..., None]
@@ -133,18 +133,18 @@ def oil(tile: Surface, rng: np.random.Generator, strength: float) -> Drawn:
     radius = rng.uniform(18, 52)
     depth = _blob(frame, rng, _spot(rng, 45), radius, 0.3)
     alpha = _edge(depth - 0.08 * radius, 0.3 * radius) * np.clip(0.9 + 0.12 * noise(frame, rng, 12), 0.4, 1)
-    stain = tile.image * (1 - (0.13 + 0.42 * strength) * np.array([0.9, 0.97, 1.15]))
+    stain = tile.image * (1 - (0.13 + 0.55 * strength) * np.array([0.9, 0.97, 1.15]))
     return _laid(tile, stain, alpha)
 
 
 def rough(tile: Surface, rng: np.random.Generator, strength: float) -> Drawn:
     """An area worn dull: its pattern is paler, and a fine grain covers it."""
     frame = tile.frame
-    alpha = _edge(_blob(frame, rng, _spot(rng, 45), rng.uniform(15, 48), 0.35), 5.0)
+    alpha = _edge(_blob(frame, rng, _spot(rng, 45), rng.uniform(32, 60), 0.35), 5.0)
     even = frame.blur(tile.image, 9) * 0.6 + 0.4 * tile.image.mean((0, 1))
     relief = frame.slope(noise(frame, rng, 2.6) + 0.7 * noise(frame, rng, 4.5), tile.light)
-    worn = tile.image + (0.15 + 0.5 * strength) * (even - tile.image)
-    worn = worn * (1.02 + 0.1 * strength + (0.06 + 0.2 * strength) * relief[..., None])
+    worn = tile.image + (0.15 + 0.7 * strength) * (even - tile.image)
+    worn = worn * (1.02 + 0.1 * strength + (0.06 + 0.32 * strength) * relief[..., None])
     return _laid(tile, worn, alpha)
 
 
@@ -158,7 +158,7 @@ def color(leather: Surface, rng: np.random.Generator, strength: float) -> Drawn:
         depth = rng.uniform(1.1, 2.6) + 0.5 * noise(frame, rng, 6) - np.abs(off)
     tone = [np.array([88.0, 22, 20]), np.array([112.0, 118, 116]), np.array([66.0, 72, 94])][int(rng.integers(3))]
     shade = leather.image.mean(2) / frame.blur(leather.image.mean(2), 6)
-    cover = np.clip(0.25 + 0.6 * strength + 0.1 * noise(frame, rng, 4), 0.1, 0.95)
+    cover = np.clip(0.25 + 0.7 * strength + 0.1 * noise(frame, rng, 4), 0.1, 0.95)
     return _laid(leather, tone * (shade**1.5)[..., None], _edge(depth, 1.2) * cover)
 
 
@@ -221,7 +221,7 @@ def leather_glue(leather: Surface, rng: np.random.Generator, strength: float) ->
 def poke(leather: Surface, rng: np.random.Generator, strength: float) -> Drawn:
     """A small dark hole whose rim is puckered: creases run into it, lit on one side."""
     frame = leather.frame
-    place, reach = _spot(rng, 20), rng.uniform(6.5, 11)
+    place, reach = _spot(rng, 20), rng.uniform(8, 14)
     right, down = frame.x - place[0], frame.y - place[1]
     away = np.hypot(right, down)
     dent = bump(away / reach)
@@ -230,7 +230,7 @@ def poke(leather: Surface, rng: np.random.Generator, strength: float) -> Drawn:
     puckers = 1 + 0.35 * np.sin(int(rng.integers(4, 8)) * np.arctan2(down, right) + rng.uniform(0, 6))
     shade = np.clip(frame.slope(-dent, leather.light) * reach * 0.4 * puckers, -0.6, 0.9)
     image = image * (1 + (0.25 + 0.55 * strength) * shade)[..., None]
-    hole = _edge(_blob(frame, rng, place, rng.uniform(1.2, 1.6) + 0.9 * strength, 0.3), 0.9)
+    hole = _edge(_blob(frame, rng, place, rng.uniform(1.5, 2.2) + 1.2 * strength, 0.3), 0.9)
     image = image + (hole * (0.3 + 0.65 * strength))[..., None] * (np.array([26.0, 17, 16]) - image)
     lip = bump(_oval(frame, place - leather.light * 2.6, 1.7, 1.1, rng.uniform(0, np.pi))) * strength * 0.7
     image = image + lip[..., None] * (np.array([196.0, 150, 128]) - image)

@@ -46,7 +46,7 @@ def with_twin(
         np.random.default_rng(child) for child in np.random.SeedSequence([seed, *names, index]).spawn(3)
     )
     frame = textures.Frame(size)
-    strength = defect_rng.uniform(0.22, 0.42) if index % 4 == 3 else defect_rng.uniform(0.55, 1.0)
+    strength = defect_rng.uniform(0.22, 0.42) if index % 4 == 3 else defect_rng.uniform(0.75, 1.0)
     changed, mask = None, np.zeros((size, size), dtype=np.bool_)
     surface: textures.Surface
     if category == "grid":

@@ -189,24 +189,24 @@ def towards(angle: float) -> Array:
 
 def mesh(frame: Frame, rng: np.random.Generator) -> Mesh:
     """A grey-scale metal wire mesh with about eleven cells across, before a blurred background."""
-    turn, zoom, tilt, shear = rng.normal(0, 0.035), rng.uniform(0.93, 1.07), rng.normal(0, 0.03), rng.normal(0, 0.02)
+    turn, zoom, tilt, shear = rng.normal(0, 0.018), rng.uniform(0.97, 1.03), rng.normal(0, 0.012), rng.normal(0, 0.01)
     x, y = frame.x - SIDE / 2, frame.y - SIDE / 2
     near = zoom * (1 + tilt * y / SIDE)
     start = rng.uniform(0, SIDE, 2) + SIDE
     across = (x * np.cos(turn) - y * np.sin(turn) + shear * y) * near + start[0] + 0.45 * noise(frame, rng, 55)
     along = (x * np.sin(turn) + y * np.cos(turn)) * near + start[1] + 0.45 * noise(frame, rng, 55)
-    lamp = rng.uniform(150, 180) * illumination(frame, rng, 0.35, 0.05) * (1 + 0.05 * noise(frame, rng, 5))
-    behind = rng.uniform(44, 66) * illumination(frame, rng, 0.5, 0.12) * (1 + 0.03 * noise(frame, rng, 3))
+    lamp = rng.uniform(156, 174) * illumination(frame, rng, 0.18, 0.03) * (1 + 0.04 * noise(frame, rng, 5))
+    behind = rng.uniform(50, 60) * illumination(frame, rng, 0.25, 0.06) * (1 + 0.03 * noise(frame, rng, 3))
     plain = Mesh(
         frame=frame,
         image=np.zeros((frame.size, frame.size, 1)),
-        light=towards(rng.uniform(-2.6, -0.6)),
+        light=towards(rng.uniform(-1.9, -1.3)),
         across=across,
         along=along,
         pitch=SIDE / 22,
-        period=SIDE / rng.uniform(10.5, 11.0),
-        radius=rng.uniform(1.9, 2.3),
-        flat=rng.uniform(0.9, 1.3),
+        period=SIDE / rng.uniform(10.65, 10.85),
+        radius=rng.uniform(2.0, 2.2),
+        flat=rng.uniform(1.0, 1.2),
         lamp=lamp,
         behind=behind,
     )
@@ -220,11 +220,11 @@ def mesh(frame: Frame, rng: np.random.Generator) -> Mesh:
 
 def tile(frame: Frame, rng: np.random.Generator) -> Surface:
     """A polished stone tile: connected dark, grey and light blotches in a warm grey."""
-    stretch = rng.uniform(0.9, 1.15)
-    rough = noise(frame, rng, 5 * stretch) + 0.6 * noise(frame, rng, 2.6)
-    veins = noise(frame, rng, 8.5 * stretch) + 0.6 * noise(frame, rng, 4.2) + 0.25 * rough
-    clouds = noise(frame, rng, 13 * stretch) + 0.5 * noise(frame, rng, 4.5) + 0.2 * rough
-    drift = 0.12 * noise(frame, rng, 90)
+    stretch = rng.uniform(0.97, 1.05)
+    rough = noise(frame, rng, 3.8 * stretch) + 0.6 * noise(frame, rng, 2.6)
+    veins = noise(frame, rng, 5.5 * stretch) + 0.6 * noise(frame, rng, 3.0) + 0.25 * rough
+    clouds = noise(frame, rng, 8 * stretch) + 0.5 * noise(frame, rng, 3.5) + 0.2 * rough
+    drift = 0.05 * noise(frame, rng, 90)
     tone: Array = 168 + 9 * clouds + 4 * rough
     tone = _blotch(tone, 133 + 6 * rough, clouds - 0.35 - drift, 0.18, frame)
     tone = _blotch(tone, 193 + 4 * rough, -clouds - 0.75 + drift, 0.25, frame)
@@ -232,8 +232,8 @@ def tile(frame: Frame, rng: np.random.Generator) -> Surface:
     tone = _blotch(tone, 98 + 6 * rough, noise(frame, rng, 4.5) - 1.55, 0.2, frame)
     tone = _blotch(tone, tone + 26, noise(frame, rng, 3) - 1.3, 0.3, frame)
     tone = tone + 4.5 * noise(frame, rng, 2)
-    tone = tone * rng.uniform(0.93, 1.05) * illumination(frame, rng, 0.14, 0.02)
-    warm = np.array([1.015, 1.0, 0.955]) + rng.normal(0, 0.006, 3)
+    tone = tone * rng.uniform(0.97, 1.03) * illumination(frame, rng, 0.06, 0.01)
+    warm = np.array([1.015, 1.0, 0.955]) + rng.normal(0, 0.003, 3)
     tint = 1 + 0.012 * noise(frame, rng, 30)[..., None] * np.array([1.0, 0.2, -1.0])
     return Surface(frame, frame.blur(tone, 0.55)[..., None] * warm * tint, towards(rng.uniform(-2.2, -0.9)))
 
@@ -256,7 +256,7 @@ CREASES: Sequence[tuple[float, float, float]] = (
 
 def leather(frame: Frame, rng: np.random.Generator) -> Surface:
     """Brown leather: a network of fine light creases that bend and fade, under uneven light."""
-    turn, zoom = rng.normal(0, 0.1), rng.uniform(0.95, 1.2)
+    turn, zoom = rng.normal(0, 0.04), rng.uniform(1.0, 1.1)
     bend = [4 * noise(frame, rng, 80) + noise(frame, rng, 24) + 0.35 * noise(frame, rng, 8) for _ in range(2)]
     u = (frame.x * np.cos(turn) - frame.y * np.sin(turn) + bend[0]) * zoom
     v = (frame.x * np.sin(turn) + frame.y * np.cos(turn) + bend[1]) * zoom
@@ -270,11 +270,11 @@ def leather(frame: Frame, rng: np.random.Generator) -> Surface:
         strength = rng.uniform(0.4, 1.0, 512)[np.round(phase).astype(np.intp) % 512]
         strength = depth * strength * np.clip(0.6 + 0.45 * noise(frame, rng, 16), 0, 1.2)
         creases = np.maximum(creases, strength * np.exp(-((off / (width * (0.8 + 0.4 * depth))) ** 2)))
-    light = towards(rng.uniform(0.9, 2.2))
+    light = towards(rng.uniform(1.3, 1.8))
     grain = noise(frame, rng, 2.0)
     relief = frame.slope(frame.blur(creases, 0.55) + 1.5 * frame.blur(creases, 1.3) + 0.15 * grain, light)
     shade = (1 + 0.27 * (creases - creases.mean()) - 0.36 * relief) * (1 + 0.016 * grain)
-    level = rng.uniform(0.95, 1.06) * illumination(frame, rng, 0.22, 0.025) * (1 + 0.016 * noise(frame, rng, 75, 28))
+    level = rng.uniform(0.97, 1.04) * illumination(frame, rng, 0.14, 0.02) * (1 + 0.016 * noise(frame, rng, 75, 28))
     warmth = np.clip(0.45 + 0.1 * noise(frame, rng, 110) + 1.5 * (level - 1), 0, 1)[..., None]
     brown = np.array([103.0, 70.0, 61.0]) + warmth * (np.array([119.0, 76.0, 59.0]) - np.array([103.0, 70.0, 61.0]))
     return Surface(frame, brown * (level * shade)[..., None], light)
