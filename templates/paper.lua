@@ -145,6 +145,8 @@ local function assemble(doc)
       appendix = appendix or text_of(block.content):find("^Appendix") ~= nil
       if appendix or text_of(block.content) == "References" then out:insert(pandoc.RawBlock("typst", "#place.flush()")) end
       out:insert(block)
+    elseif block.t == "RawBlock" and block.text:find("all figures above this line", 1, true) then
+      out:insert(pandoc.RawBlock("typst", "#place.flush()"))
     elseif block.t == "Div" and block.classes[1] then
       out:extend(status_blocks(block))
     elseif label and following and following.t == "Table" then
@@ -156,7 +158,9 @@ local function assemble(doc)
       index = index + 1
     elseif block.t == "Para" and #block.content == 1 and block.content[1].t == "Image" and caption(following) then
       local name, below = caption(following)
-      local left = "#captioned(" .. quoted(name) .. ", kind: image, float: " .. tostring(not appendix) .. ", ["
+      -- Similarity sheets come in number: floated, each would take half a page of its own.
+      local float = not appendix and not block.content[1].src:find("figures/similar-", 1, true)
+      local left = "#captioned(" .. quoted(name) .. ", kind: image, float: " .. tostring(float) .. ", ["
       local call = between(left, below, "], [" .. picture_call(block.content[1]) .. "])")
       out:insert(pandoc.Plain(call))
       index = index + 1

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from repro.cli import main
-from repro.runs import PROJECT_ROOT, RunFolder
+from repro.runs import PROJECT_ROOT, RunFolder, write_json
 
 
 def run(*arguments: str) -> tuple[int, str]:
@@ -96,6 +96,20 @@ def copy_of_mvtec(folder: Path) -> str:
 def test_a_cell_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["score", "--cell", "patchcore"]) == 2
     assert "write variant/category/seedN" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["render", "guard", "figures", "verdicts"])
+def test_results_of_another_schema_version_are_refused_by_every_reader(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = RunFolder("other-schema")
+    write_json(folder.report / "results.json", {"schema_version": 2})
+    try:
+        assert main([command, "--study", "other-schema"]) == 2
+    finally:
+        shutil.rmtree(folder.report)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "results.json: has schema version 2, this repro reads 1" in line
 
 
 def test_a_stage_before_its_input_says_what_to_run_first(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 from repro.errors import ReproError
-from repro.records import Guards
+from repro.records import Guards, Results
 from repro.runs import RunFolder, read_record
 
 
@@ -13,6 +13,8 @@ def guard(folder: RunFolder) -> Guards:
     tests = folder.root / "tests" / "report"
     if not tests.is_dir():
         raise ReproError("no such folder", where=tests, mend="run from a checkout of the project")
+    # Read here first: a file that is damaged or missing is told in one line, not in pytest's many.
+    read_record(folder.report / "results.json", Results, mend="run `nox -s reproduce` to make it anew")
     written = folder.report / "guards.json"
     command = [sys.executable, "-m", "pytest", str(tests), "-q", "--no-header", "-p", "no:cacheprovider"]
     outcome = subprocess.run([*command, "--report", str(folder.report), "--write-guards"], cwd=folder.root, check=False)

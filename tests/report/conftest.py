@@ -60,8 +60,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("bound", bounds, ids=["-".join(map(str, bound[:3])) for bound in bounds])
     if "network" in metafunc.fixturenames:
         metafunc.parametrize("network", list(_load(metafunc.config).receptive_field.networks))
-    if "cell" in metafunc.fixturenames:
-        metafunc.parametrize("cell", list(_load(metafunc.config).cells))
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
