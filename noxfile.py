@@ -1,6 +1,7 @@
 #!/usr/bin/env -S python -m nox -f
 """The sessions of the project: `nox --list` names them, `nox -s reproduce` is the main one."""
 
+import sys
 from pathlib import Path
 
 import nox
@@ -9,76 +10,78 @@ nox.needs_version = ">=2025.2.9"
 nox.options.reuse_venv = "yes"
 nox.options.sessions = ["lint", "tests"]
 
-# One environment for all that needs torch: it is several gigabytes large.
-HEAVY = {"venv_location": ".nox/study"}
-LIGHT = {"venv_location": ".nox/paper"}
 CONSTRAINTS = "--constraint=constraints.txt"
 PROJECT = nox.project.load_toml("pyproject.toml")
 
+# One environment for all that needs torch: it is several gigabytes large. Nox gives each session its own, so these
+# sessions have none from Nox and share this one.
+STUDY = Path(".nox") / "study"
+BIN = STUDY / ("Scripts" if sys.platform == "win32" else "bin")
+heavy = nox.session(venv_backend="none")
 
-def install_study(session: nox.Session) -> None:
-    """The project with all that trains, measures and draws, at the versions in constraints.txt."""
+
+def run(session: nox.Session, command: str, *arguments: str) -> None:
+    """Run a command of the shared environment, which is made or brought to the versions in constraints.txt first."""
+    told = ["--quiet"]
+    if not BIN.is_dir():
+        session.log("making the shared environment; its packages take minutes and several gigabytes")
+        session.run(sys.executable, "-m", "venv", str(STUDY))
+        told = []
     groups = nox.project.dependency_groups(PROJECT, "test")
-    session.install(CONSTRAINTS, "--editable=.[study]", *groups)
+    session.run(str(BIN / "python"), "-m", "pip", "install", *told, CONSTRAINTS, "--editable=.[study]", *groups)
+    session.run(str(BIN / command), *arguments)
 
 
-@nox.session(**HEAVY)
+@heavy
 def reproduce(session: nox.Session) -> None:
     """Train, evaluate, search, draw and write the paper: report/<study>/paper.pdf."""
-    install_study(session)
-    session.run("repro", "reproduce", *session.posargs)
+    run(session, "repro", "reproduce", *session.posargs)
 
 
-@nox.session(**HEAVY)
+@heavy
 def train(session: nox.Session) -> None:
     """Train the cells of a study that are missing or out of date."""
-    install_study(session)
-    session.run("repro", "reproduce", "--until=train", *session.posargs)
+    run(session, "repro", "reproduce", "--until=train", *session.posargs)
 
 
-@nox.session(**HEAVY)
+@heavy
 def evaluate(session: nox.Session) -> None:
     """Bring results.json and verdicts.json up to date."""
-    install_study(session)
-    session.run("repro", "reproduce", "--until=evaluate", *session.posargs)
+    run(session, "repro", "reproduce", "--until=evaluate", *session.posargs)
 
 
-@nox.session(**HEAVY)
+@heavy
 def figures(session: nox.Session) -> None:
     """Bring the figures up to date."""
-    install_study(session)
-    session.run("repro", "reproduce", "--until=figures", *session.posargs)
+    run(session, "repro", "reproduce", "--until=figures", *session.posargs)
 
 
-@nox.session(**LIGHT)
+@nox.session
 def render(session: nox.Session) -> None:
     """Write the paper from the JSON and figures of a report folder; needs no torch."""
     session.install(CONSTRAINTS, "--editable=.")
     session.run("repro", "render", *session.posargs)
 
 
-@nox.session(**HEAVY)
+@heavy
 def guard(session: nox.Session) -> None:
     """Assert what must hold of a results.json, with pytest; exit 1 where it does not."""
-    install_study(session)
-    session.run("repro", "guard", *session.posargs)
+    run(session, "repro", "guard", *session.posargs)
 
 
-@nox.session(**HEAVY)
+@heavy
 def regression(session: nox.Session) -> None:
     """Compare a results.json with the committed baseline; exit 1 on a regression."""
-    install_study(session)
-    session.run("repro", "regression", *session.posargs)
+    run(session, "repro", "regression", *session.posargs)
 
 
-@nox.session(**HEAVY)
+@heavy
 def tests(session: nox.Session) -> None:
     """Run the tests, one real end-to-end study among them."""
-    install_study(session)
-    session.run("pytest", *session.posargs)
+    run(session, "pytest", *session.posargs)
 
 
-@nox.session(venv_location=".nox/lint")
+@nox.session
 def lint(session: nox.Session) -> None:
     """Lint, check the format and the types."""
     groups = nox.project.dependency_groups(PROJECT, "lint")
@@ -88,12 +91,11 @@ def lint(session: nox.Session) -> None:
     session.run("mypy")
 
 
-@nox.session(**HEAVY)
+@heavy
 def bench(session: nox.Session) -> None:
     """Measure the costly steps with pytest-benchmark; nothing depends on the times."""
-    install_study(session)
     Path("report").mkdir(exist_ok=True)
-    session.run("pytest", "tests/bench", "--benchmark-enable", "--benchmark-json=report/bench.json", *session.posargs)
+    run(session, "pytest", "tests/bench", "--benchmark-enable", "--benchmark-json=report/bench.json", *session.posargs)
 
 
 if __name__ == "__main__":

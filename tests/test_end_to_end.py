@@ -53,6 +53,16 @@ def test_nothing_changed_means_nothing_to_do(smoke_run: smoke.Run) -> None:
     assert (smoke_run.folder.report / "paper.pdf").stat().st_mtime_ns == before
 
 
+@pytest.mark.parametrize("lost", ["results.json", "environment.json", "paper.md", "figures/figures.json"])
+def test_a_file_of_the_report_that_is_lost_comes_back_the_same(smoke_run: smoke.Run, lost: str) -> None:
+    path = smoke_run.folder.report / lost
+    before = path.read_bytes()
+    path.unlink()
+    done = smoke.reproduce(smoke_run.study_path)
+    assert done.returncode == 0, done.stdout
+    assert path.read_bytes() == before
+
+
 def test_doing_the_work_again_gives_the_same_bytes(smoke_run: smoke.Run) -> None:
     """All but EfficientAD's training is done again: drawing, fitting PatchCore, predicting, scoring, the paper."""
     folder = smoke_run.folder
