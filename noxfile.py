@@ -21,14 +21,16 @@ heavy = nox.session(venv_backend="none")
 
 
 def run(session: nox.Session, command: str, *arguments: str) -> None:
-    """Run a command of the shared environment, which is made or brought to the versions in constraints.txt first."""
-    told = ["--quiet"]
-    if not BIN.is_dir():
-        session.log("making the shared environment; its packages take minutes and several gigabytes")
-        session.run(sys.executable, "-m", "venv", str(STUDY))
-        told = []
-    groups = nox.project.dependency_groups(PROJECT, "test")
-    session.run(str(BIN / "python"), "-m", "pip", "install", *told, CONSTRAINTS, "--editable=.[study]", *groups)
+    """Run a command of the shared environment, installed anew where pyproject.toml or constraints.txt changed."""
+    wanted = Path("pyproject.toml").read_text(encoding="utf-8") + Path("constraints.txt").read_text(encoding="utf-8")
+    installed = STUDY / "installed.txt"
+    if not installed.is_file() or installed.read_text(encoding="utf-8") != wanted:
+        session.log("installing the study's environment; the first time takes minutes and several gigabytes")
+        if not BIN.is_dir():
+            session.run(sys.executable, "-m", "venv", str(STUDY))
+        groups = nox.project.dependency_groups(PROJECT, "test")
+        session.run(str(BIN / "python"), "-m", "pip", "install", CONSTRAINTS, "--editable=.[study]", *groups)
+        installed.write_text(wanted, encoding="utf-8")
     session.run(str(BIN / command), *arguments)
 
 
@@ -78,7 +80,7 @@ def regression(session: nox.Session) -> None:
 @heavy
 def tests(session: nox.Session) -> None:
     """Run the tests, one real end-to-end study among them."""
-    run(session, "pytest", *session.posargs)
+    run(session, "pytest", "--ignore=tests/bench", *session.posargs)
 
 
 @nox.session
@@ -95,7 +97,7 @@ def lint(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure the costly steps with pytest-benchmark; nothing depends on the times."""
     Path("report").mkdir(exist_ok=True)
-    run(session, "pytest", "tests/bench", "--benchmark-enable", "--benchmark-json=report/bench.json", *session.posargs)
+    run(session, "pytest", "tests/bench", "--benchmark-json=report/bench.json", *session.posargs)
 
 
 if __name__ == "__main__":

@@ -65,10 +65,14 @@ def root(tmp_path: Path) -> Iterator[Path]:
             "http://127.0.0.1:9: no Qdrant answers",
         ),
         ("", ["--study", "nonsense"], "use one of embedded, mvtec, smoke"),
+        ("", ["--study", "embedded"], "study embedded: draws its own images; leave --data-root out"),
+        ("lost", ["--categories", "leather"], "ground_truth/cut/000_mask.png: missing"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_status_2(root: Path, spoil: str, arguments: list[str], told: str) -> None:
-    if spoil.endswith("_mask.png"):
+    if spoil == "lost":
+        (root / "leather/ground_truth/cut/000_mask.png").unlink()
+    elif spoil.endswith("_mask.png"):
         save(root / "leather" / spoil, side=8)
     elif spoil:
         path = root / "leather" / spoil
@@ -110,6 +114,11 @@ def test_results_of_another_schema_version_are_refused_by_every_reader(
         shutil.rmtree(folder.report)
     (line,) = capsys.readouterr().err.splitlines()
     assert "results.json: has schema version 2, this repro reads 1" in line
+
+
+def test_a_cell_that_the_study_has_not_names_those_it_has(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", "--study", "smoke", "--cell", "padim/leather/seed0"]) == 2
+    assert "choose from efficientad/leather/seed0, patchcore/leather/seed0" in capsys.readouterr().err
 
 
 def test_a_stage_before_its_input_says_what_to_run_first(capsys: pytest.CaptureFixture[str]) -> None:

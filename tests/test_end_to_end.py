@@ -53,28 +53,30 @@ def test_nothing_changed_means_nothing_to_do(smoke_run: smoke.Run) -> None:
     assert (smoke_run.folder.report / "paper.pdf").stat().st_mtime_ns == before
 
 
-@pytest.mark.parametrize("lost", ["results.json", "environment.json", "paper.md", "figures/figures.json"])
-def test_a_file_of_the_report_that_is_lost_comes_back_the_same(smoke_run: smoke.Run, lost: str) -> None:
-    path = smoke_run.folder.report / lost
-    before = path.read_bytes()
-    path.unlink()
+def test_files_of_the_report_that_are_lost_come_back_the_same(smoke_run: smoke.Run) -> None:
+    lost = [smoke_run.folder.report / name for name in ("results.json", "paper.md", "figures/metrics-patchcore.svg")]
+    before = [path.read_bytes() for path in lost]
+    for path in lost:
+        path.unlink()
     done = smoke.reproduce(smoke_run.study_path)
     assert done.returncode == 0, done.stdout
-    assert path.read_bytes() == before
+    assert [path.read_bytes() for path in lost] == before
 
 
 def test_doing_the_work_again_gives_the_same_bytes(smoke_run: smoke.Run) -> None:
-    """All but EfficientAD's training is done again: drawing, fitting PatchCore, predicting, scoring, the paper."""
+    """All but EfficientAD's cell is done again, from drawing the images to the paper."""
     folder = smoke_run.folder
     before = {name: (folder.report / name).read_bytes() for name in ("results.json", "paper.md", "paper.pdf")}
     shutil.rmtree(folder.report)
+    shutil.rmtree(folder.drawn_data)
     shutil.rmtree(folder.cell(Cell("patchcore", "leather", 0)))
-    (folder.cell(Cell("efficientad", "leather", 0)) / "predictions.npz").unlink()
     done = smoke.reproduce(smoke_run.study_path)
     assert done.returncode == 0, done.stdout
     assert {name: (folder.report / name).read_bytes() for name in before} == before
 
 
+# What Lightning warns of in anomalib's own evaluation is not ours to mend.
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("variant", ["patchcore", "efficientad"])
 def test_the_four_published_metrics_equal_those_of_anomalibs_evaluator(
     smoke_run: smoke.Run, variant: str, tmp_path: Path
@@ -87,8 +89,10 @@ def test_the_four_published_metrics_equal_those_of_anomalibs_evaluator(
     cell = Cell(variant, "leather", 0)
     ours = read_record(smoke_run.folder.report / "results.json", Results, mend="").cells[cell.key].metrics
     model = model_class(studies.load("smoke").variants[variant]).load_from_checkpoint(
-        smoke_run.folder.cell(cell) / "checkpoint.ckpt", post_processor=True, evaluator=True
+        smoke_run.folder.cell(cell) / "checkpoint.ckpt"
     )
+    # A checkpoint remembers that it was trained without them.
+    model.post_processor, model.evaluator = model.configure_post_processor(), model.configure_evaluator()
     engine = Engine(default_root_dir=tmp_path, accelerator="cpu", enable_progress_bar=False)
     data = datamodule(smoke_run.folder, "leather")
     # Validation, which here as in the published study is the test set, sets anomalib's thresholds and ranges.
@@ -119,23 +123,21 @@ def test_a_regression_is_told_and_exits_1(smoke_run: smoke.Run, tmp_path: Path) 
     assert regression("--baseline", str(baseline), "--accept").returncode == 0
     assert regression("--baseline", str(baseline)).returncode == 0
     old = json.loads(baseline.read_text(encoding="utf-8"))
-    old["cells"]["patchcore/leather/seed0"]["aupro"] = 1.0
+    old["cells"]["patchcore/leather/seed0"]["aupro"] += 0.5
     baseline.write_text(json.dumps(old), encoding="utf-8")
     told = regression("--baseline", str(baseline), "--markdown", str(summary))
     assert told.returncode == 1
     assert "**1 of 14 metrics regressed.**" in summary.read_text(encoding="utf-8")
 
 
+# Last, because it leaves the report of a stricter study behind.
 def test_a_failing_guard_still_yields_the_paper_and_exits_1(smoke_run: smoke.Run, tmp_path: Path) -> None:
     guard = '\n[[guards]]\nvariant = "patchcore"\nmetric = "aupro"\nminimum = 1.0\n'
     strict = tmp_path / "strict.toml"
     strict.write_text(smoke_run.study_path.read_text(encoding="utf-8") + guard, encoding="utf-8")
     done = smoke.reproduce(strict)
-    try:
-        assert done.returncode == 1
-        guards = read_record(smoke_run.folder.report / "guards.json", Guards, mend="")
-        assert [assertion.bound for assertion in guards.assertions if assertion.outcome == "failed"] == [">= 1.0"]
-        assert "fit" not in [line.split()[0] for line in done.stdout.splitlines() if line.strip()]
-        assert "aupro of patchcore on leather" in (smoke_run.folder.report / "paper.md").read_text(encoding="utf-8")
-    finally:
-        assert smoke.reproduce(smoke_run.study_path).returncode == 0
+    assert done.returncode == 1
+    guards = read_record(smoke_run.folder.report / "guards.json", Guards, mend="")
+    assert [assertion.bound for assertion in guards.assertions if assertion.outcome == "failed"] == [">= 1.0"]
+    assert "Rule: fit" not in done.stdout
+    assert "aupro of patchcore on leather" in (smoke_run.folder.report / "paper.md").read_text(encoding="utf-8")

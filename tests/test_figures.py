@@ -33,7 +33,7 @@ def study(root: Path, defects: dict[str, tuple[str, ...]], seeds: tuple[int, ...
     sides = {"efficientad": PIXELS, "patchcore": CROP}
     cells, retrieval = {}, {}
     for category, names in images.items():
-        write_json(folder.manifest(category), {"root": str(root / "data")})
+        write_json(folder.data_root, {"root": str(root / "data")})
         for variant, side in sides.items():
             for seed in seeds:
                 cell = Cell(variant, category, seed)

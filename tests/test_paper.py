@@ -82,7 +82,7 @@ def test_the_title_block_of_a_sound_report_warns_of_nothing(tmp_path: Path) -> N
     ("source", "said"),
     [
         ("procedural", "Every image of this study was drawn by a program"),
-        ("folder", "an MVTec AD-layout folder that is not the official data set"),
+        ("folder", "**Not the official data.**"),
     ],
 )
 def test_stand_in_data_is_named_in_the_title_block(tmp_path: Path, source: str, said: str) -> None:

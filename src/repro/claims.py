@@ -94,7 +94,7 @@ def _pretrained_cnn(results: Results) -> dict[str, Any]:
 
 
 def _patchcore_epochs(results: Results) -> dict[str, Any]:
-    rule = "Reproduced where the trainer runs as many epochs as were asked for."
+    rule = "Reproduced where the trainer runs three epochs."
     cells = _of_model(results, "patchcore")
     if not cells:
         return _no_cell(rule)

@@ -112,8 +112,15 @@ def _add_study(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_device(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--accelerator", default="auto", choices=("auto", "cpu", "gpu", "mps"), help="for Lightning")
-    parser.add_argument("--devices", default="auto", type=_devices, help="for Lightning: a number or auto")
+    parser.add_argument(
+        "--accelerator",
+        default="auto",
+        choices=("auto", "cpu", "gpu", "mps"),
+        help="for Lightning; trained cells are kept",
+    )
+    parser.add_argument(
+        "--devices", default="1", type=_devices, help="for Lightning: 1, or N, for the device numbered N (default: 1)"
+    )
 
 
 def _add_qdrant(parser: argparse.ArgumentParser) -> None:
@@ -131,7 +138,9 @@ def _positive(text: str) -> int:
 
 
 def _devices(text: str) -> str:
-    return text if text == "auto" else str(_positive(text))
+    if text != "1" and not (text[:-1].isdigit() and text.endswith(",")):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither 1 nor like 2, (a cell trains on one device)")
+    return text
 
 
 def _reproduce(options: argparse.Namespace) -> int:
@@ -152,23 +161,25 @@ def _data(options: argparse.Namespace) -> None:
 
 def _fit(options: argparse.Namespace) -> None:
     from repro.fit import Device, fit
-    from repro.runs import Cell, RunFolder
+    from repro.runs import RunFolder
     from repro.study import load_resolved
 
     _hush()
     folder = RunFolder(options.study)
-    fit(folder, load_resolved(folder), Cell.from_key(options.cell), Device(options.accelerator, options.devices))
+    study = load_resolved(folder)
+    fit(folder, study, study.cell(options.cell), Device(options.accelerator, options.devices))
 
 
 def _predict(options: argparse.Namespace) -> None:
     from repro.fit import Device
     from repro.predict import predict
-    from repro.runs import Cell, RunFolder
+    from repro.runs import RunFolder
     from repro.study import load_resolved
 
     _hush()
     folder = RunFolder(options.study)
-    predict(folder, load_resolved(folder), Cell.from_key(options.cell), Device(options.accelerator, options.devices))
+    study = load_resolved(folder)
+    predict(folder, study, study.cell(options.cell), Device(options.accelerator, options.devices))
 
 
 def _score(options: argparse.Namespace) -> None:
@@ -180,20 +191,19 @@ def _score(options: argparse.Namespace) -> None:
 
 def _retrieve(options: argparse.Namespace) -> None:
     from repro.retrieve import retrieve
-    from repro.runs import Cell, RunFolder
+    from repro.runs import RunFolder
     from repro.study import load_resolved
 
     folder = RunFolder(options.study)
-    retrieve(folder, load_resolved(folder), Cell.from_key(options.cell), options.qdrant_url)
+    study = load_resolved(folder)
+    retrieve(folder, study, study.cell(options.cell), options.qdrant_url)
 
 
 def _receptive_field(options: argparse.Namespace) -> None:
     from repro.models.pdn import receptive_field
     from repro.runs import RunFolder
-    from repro.study import load_resolved
 
-    folder = RunFolder(options.study)
-    receptive_field(folder, load_resolved(folder))
+    receptive_field(RunFolder(options.study))
 
 
 def _results(options: argparse.Namespace) -> None:

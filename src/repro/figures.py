@@ -158,7 +158,7 @@ def heat_maps(folder: RunFolder, results: Results, category: str) -> Iterator[Pi
         return
     wanted = {choice.image for choice in chosen}
     seen = {name: _see(folder, results, variant, category, wanted) for variant, name in results.names.items()}
-    photograph = _photographs(folder, results, category)
+    photograph = _photographs(folder, results)
     for place in PLACES:
         rows = [(choice.defect, choice.image) for choice in chosen if choice.place == place]
         if not rows:
@@ -271,7 +271,7 @@ def similarity(folder: RunFolder, results: Results, variant: str, category: str)
     found = results.retrieval.get(Cell(variant, category, results.study.seeds[0]).key)
     if found is None:
         return
-    photograph = _photographs(folder, results, category)
+    photograph = _photographs(folder, results)
     for number, query in enumerate(found.published.queries, 1):
         same = [other for other in found.patch_embedding.queries if other.image == query.image]
         rows = {"published feature": query} | dict(zip(["patch embedding"], same, strict=False))
@@ -329,9 +329,9 @@ def _itself(image: str, query: str, form: str = "{}") -> str:
     return form.format("the query itself") if image == query else ""
 
 
-def _photographs(folder: RunFolder, results: Results, category: str) -> Photograph:
-    """How to get a category's images as the models are shown them: resized, before any crop."""
-    root = Path(read_json(folder.manifest(category), mend=MEND)["root"])
+def _photographs(folder: RunFolder, results: Results) -> Photograph:
+    """How to get the images as the models are shown them: resized, before any crop."""
+    root = Path(read_json(folder.data_root, mend=MEND)["root"])
     side = results.study.image_size
 
     def photograph(name: str) -> Image.Image:

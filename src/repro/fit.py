@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,13 @@ from anomalib.engine import Engine
 from lightning.pytorch import Callback, LightningModule, Trainer, seed_everything
 
 from repro.models.build import build
+from repro.models.weights import describe
 from repro.progress import Progress
 from repro.runs import Cell, RunFolder, read_json, write_json, writing
 from repro.study import Study, Variant
 
+#: What decides the outcome of training.
+PACKAGES = ("anomalib", "lightning", "numpy", "timm", "torch", "torchvision")
 # As in the published study: one image a training step for both models.
 TRAIN_BATCH = 1
 # Of 1, 2, 4 and 8 the fastest for EfficientAD on two cores: 0.7 s an image, against 1.0 s with 8.
@@ -26,7 +30,7 @@ class Device:
     """Where Lightning computes; `devices` as its Trainer takes them."""
 
     accelerator: str = "auto"
-    devices: str = "auto"
+    devices: str = "1"
 
 
 def fit(folder: RunFolder, study: Study, cell: Cell, device: Device) -> None:
@@ -37,7 +41,8 @@ def fit(folder: RunFolder, study: Study, cell: Cell, device: Device) -> None:
     """
     variant = study.variants[cell.variant]
     seed_everything(cell.seed, workers=True, verbose=False)
-    model, weights = build(variant, study.image_size, folder.run / "weights" / cell.variant)
+    weights = folder.run / "weights" / cell.variant
+    model = build(variant, study.image_size, weights)
     scratch = folder.cell(cell) / "lightning"
     engine = engine_for(device, scratch, max_epochs=variant.epochs, callbacks=[_Steps(cell)], **_validation(variant))
     engine.fit(model=model, datamodule=datamodule(folder, cell.category))
@@ -52,7 +57,8 @@ def fit(folder: RunFolder, study: Study, cell: Cell, device: Device) -> None:
         "steps": trainer.global_step,
         "memory_bank": None if bank is None else {"patches": bank.shape[0], "dimension": bank.shape[1]},
         "efficientnet_modules": sum("efficientnet" in type(module).__name__.lower() for module in model.modules()),
-        "weights": {role: record.model_dump() for role, record in weights.items()},
+        "weights": {role: record.model_dump() for role, record in describe(variant, weights / "penalty").items()},
+        "packages": {name: version(name) for name in PACKAGES},
         "device": _device_name(trainer),
         "threads": torch.get_num_threads(),
     }
@@ -61,7 +67,7 @@ def fit(folder: RunFolder, study: Study, cell: Cell, device: Device) -> None:
 
 def datamodule(folder: RunFolder, category: str) -> MVTecAD:
     """anomalib's data module on the category's root, as its manifest names it."""
-    root = read_json(folder.manifest(category), mend="run `repro data` first")["root"]
+    root = read_json(folder.data_root, mend=f"run `repro data --study {folder.study}` first")["root"]
     return MVTecAD(
         root=Path(root),
         category=category,
@@ -76,7 +82,7 @@ def engine_for(device: Device, scratch: Path, **trainer_arguments: Any) -> Engin
     return Engine(
         default_root_dir=scratch,
         accelerator=device.accelerator,
-        devices=int(device.devices) if device.devices.isdigit() else device.devices,
+        devices=device.devices,
         deterministic="warn",
         enable_progress_bar=False,
         enable_model_summary=False,

@@ -94,7 +94,6 @@ def view(inputs: Inputs) -> dict[str, Any]:
         ),
         "heat_maps": _heat_maps(results, inputs.figures),
         "search": _search(results, names, inputs.figures),
-        "models": {record.model for record in results.variants.values()},
         "receptive_field": _receptive_field(results),
         "verdicts": _verdicts(verdicts),
         "limits": _limits(results, names),
@@ -146,9 +145,6 @@ def _variant(results: Results, variant: str, name: str, figures: Figures) -> dic
         "rows": rows,
         "findings": {metric: _finding(categories, column) for metric, column in zip(METRICS, columns, strict=True)},
         "bars": _figures(figures, "metric_bars", lambda figure: figure.variant == variant),
-        "random_roles": sorted(role for role, weights in record.weights.items() if weights.kind == "random"),
-        "map_sizes": sorted({cell.map_size for cell in _cells(results, variant)}),
-        "crop": record.settings.get("center_crop"),
     }
 
 
@@ -256,7 +252,6 @@ def _feature(records: Sequence[FeatureRecord]) -> dict[str, Any]:
         "most_vectors": max(one.distinct_vectors for one in records),
         "most_scores": max(one.distinct_scores for one in records),
         "filtered": all(one.label_filter for one in records),
-        "self_match": all(one.self_match for one in records),
         "label": Spread.of(one.label_precision_at_5 for one in records),
         "label_certain": all(
             one.label_filter and one.label_precision_at_5 == one.chance_label_precision_at_5 == 1 for one in records

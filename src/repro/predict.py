@@ -32,7 +32,7 @@ def predict(folder: RunFolder, study: Study, cell: Cell, device: Device) -> None
     seed_everything(cell.seed, workers=True, verbose=False)
     model = model_class(study.variants[cell.variant]).load_from_checkpoint(checkpoint)
     data = datamodule(folder, cell.category)
-    collected = _Collect(cell, Path(data.root))
+    collected = _Collect(cell)
     scratch = folder.cell(cell) / "lightning"
     engine = engine_for(device, scratch, callbacks=[collected])
     engine.predict(model=model, datamodule=data, return_predictions=False)
@@ -51,8 +51,8 @@ def _save(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
 class _Collect(Callback):
     """Gathers what each batch predicts, and listens to the network that describes patches."""
 
-    def __init__(self, cell: Cell, root: Path) -> None:
-        self._root = root
+    def __init__(self, cell: Cell) -> None:
+        self._category = cell.category
         self._progress = Progress(f"predict {cell.key}", "batches")
         self._rows: dict[str, list[NDArray[Any]]] = {}
         self._heard: Any = None
@@ -84,7 +84,7 @@ class _Collect(Callback):
             "maps": _array(outputs.anomaly_map.squeeze(1)).astype(np.float32),
             "masks": _array(masks) > 0,
             "labels": _array(outputs.gt_label).astype(bool).reshape(-1),
-            "images": np.array([Path(path).relative_to(self._root).as_posix() for path in outputs.image_path]),
+            "images": np.array(["/".join([self._category, *Path(path).parts[-3:]]) for path in outputs.image_path]),
             "embeddings": _array(_pooled(pl_module, self._heard)).astype(np.float32),
         }
         for name, values in rows.items():

@@ -10,7 +10,8 @@ from repro.records import Results
 from repro.runs import RunFolder, read_json, read_record, write_json
 
 #: How far a metric may fall below the baseline before it counts as a regression.
-TOLERANCE = 0.02
+#: On another processor the last bits differ, and with 30 images one that changes sides moves F1 by 0.03.
+TOLERANCE = 0.05
 
 
 def accept(folder: RunFolder, baseline: Path) -> None:

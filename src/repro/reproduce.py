@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 from repro import study as studies
 from repro.data.prepare import prepare
 from repro.errors import ReproError
-from repro.records import Guards
+from repro.records import Figures, Guards
 from repro.runs import PROJECT_ROOT, RunFolder, read_record, write_json_if_changed
 
 SNAKEFILE = Path(__file__).parent / "workflow" / "Snakefile"
@@ -28,7 +28,7 @@ class Choices:
     categories: tuple[str, ...] = ()
     until: str = "paper"
     accelerator: str = "auto"
-    devices: str = "auto"
+    devices: str = "1"
     qdrant_url: str | None = None
     cores: int | None = None
 
@@ -46,9 +46,14 @@ def choose_study(choices: Choices, root: Path = PROJECT_ROOT) -> tuple[studies.S
     else:
         name, why = choices.study, "asked for with --study"
     study = studies.load(name)
-    # A study with images of its own leaves them only for those the command line names.
     if study.data.source == "procedural":
-        found = choices.data_root
+        found = None
+        if choices.data_root is not None:
+            raise ReproError(
+                "draws its own images", where=f"study {study.name}", mend="leave --data-root out or use --study mvtec"
+            )
+    elif choices.data_root is None and study.data.root is not None:
+        found = Path(study.data.root)
     elif found is None:
         raise ReproError(
             "needs images on disk and none are given",
@@ -87,6 +92,7 @@ def _run(folder: RunFolder, study: studies.Study, choices: Choices) -> int:
             "seed": cell.seed,
         }
         write_json_if_changed(folder.cell(cell) / "cell.json", content)
+    _draw_again_what_is_lost(folder)
     failed = subprocess.run(_command(folder, choices), cwd=folder.root, check=False).returncode
     if failed:
         print(f"error: a stage failed, see above; finished stages are kept in {folder.run}", file=sys.stderr)
@@ -96,6 +102,15 @@ def _run(folder: RunFolder, study: studies.Study, choices: Choices) -> int:
     guards = read_record(folder.report / "guards.json", Guards, mend="run `nox -s guard`")
     print(f"{folder.report / 'paper.pdf'}: {guards.passed} of {guards.passed + guards.failed} guards hold")
     return 1 if guards.failed else 0
+
+
+def _draw_again_what_is_lost(folder: RunFolder) -> None:
+    """The workflow knows of the list of figures only: without it, all are drawn."""
+    listed = folder.report / "figures" / "figures.json"
+    if listed.is_file():
+        figures = read_record(listed, Figures, mend="delete it").figures
+        if not all((listed.parent / figure.file).is_file() for figure in figures):
+            listed.unlink()
 
 
 def _check_qdrant(url: str, folder: RunFolder) -> None:

@@ -3,8 +3,8 @@
 import csv
 import platform
 import subprocess
-from collections.abc import Mapping
-from importlib.metadata import distributions
+from collections.abc import Mapping, Set
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -64,7 +64,11 @@ def results(folder: RunFolder, study: Study) -> None:
                 "variant": cell.variant,
                 "category": cell.category,
                 "seed": cell.seed,
-                **{key: fits[cell.key][key] for key in fits[cell.key] if key not in ("weights", "device", "threads")},
+                **{
+                    key: fits[cell.key][key]
+                    for key in fits[cell.key]
+                    if key not in ("weights", "device", "threads", "packages")
+                },
                 **scores[cell.key],
             }
             for cell in study.cells
@@ -77,7 +81,7 @@ def results(folder: RunFolder, study: Study) -> None:
     checked = Results.model_validate(content)
     write_json(folder.report / "results.json", checked.model_dump(mode="json"))
     write_json(folder.report / "environment.json", environment(folder, data, checked, fits).model_dump(mode="json"))
-    write_json(folder.report / "timings.json", timings(folder.run))
+    write_json(folder.report / "timings.json", timings(folder.run, {cell.key for cell in study.cells}))
 
 
 def study_record(study: Study) -> StudyRecord:
@@ -141,7 +145,6 @@ def environment(
     folder: RunFolder, data: DataRecord, checked: Results, fits: Mapping[str, Mapping[str, Any]]
 ) -> Environment:
     """The software and the machine behind the results."""
-    installed = {dist.metadata["Name"].lower().replace("_", "-"): dist.version for dist in distributions()}
     return Environment(
         schema_version=SCHEMA_VERSION,
         commit=commit(folder.root),
@@ -150,7 +153,7 @@ def environment(
         processor=_processor(),
         devices=tuple(sorted({fit["device"] for fit in fits.values()})),
         threads=max(fit["threads"] for fit in fits.values()),
-        packages={name: installed[name] for name in PACKAGES if name in installed},
+        packages=_packages(fits),
         data_fingerprint=data.fingerprint,
         weights={
             f"{name} {role}": record.sha256
@@ -176,15 +179,21 @@ def commit(root: Path) -> str:
         return "unknown"
 
 
-def timings(run: Path) -> dict[str, dict[str, float]]:
-    """Seconds and peak memory in MB of each stage, from the workflow's benchmark files; by `stage` or `stage cell`."""
+def timings(run: Path, cells: Set[str]) -> dict[str, dict[str, float]]:
+    """Seconds and peak memory in MB of each stage that led to the results, by `stage` or `stage cell`.
+
+    Source: the workflow's benchmark files. Those of other cells are left over from an earlier choice of categories.
+    """
     found = {}
     for path in sorted((run / "benchmarks").rglob("*.tsv")):
         with path.open(encoding="utf-8") as stream:
             row = next(csv.DictReader(stream, delimiter="\t"))
-        stage, *cell = path.relative_to(run / "benchmarks").with_suffix("").parts
+        stage, *parts = path.relative_to(run / "benchmarks").with_suffix("").parts
+        cell = "/".join(parts)
+        if cell not in cells and stage != "receptive-field":
+            continue
         peak = row.get("max_rss", "-")
-        found[" ".join([stage, "/".join(cell)]).strip()] = {
+        found[f"{stage} {cell}".strip()] = {
             "seconds": float(row["s"]),
             "peak_mb": 0.0 if peak in ("-", "NA", "") else float(peak),
         }
@@ -195,6 +204,21 @@ def _variant(study: Study, name: str, fits: Mapping[str, Mapping[str, Any]]) -> 
     first = next(cell for cell in study.cells if cell.variant == name)
     settings = study.variants[name].model_dump(mode="json")
     return VariantRecord(model=settings.pop("model"), settings=settings, weights=fits[first.key]["weights"])
+
+
+def _packages(fits: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Versions: of what trained the cells those of then, of the rest those of now."""
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    trained: dict[str, set[str]] = {}
+    for fit in fits.values():
+        for name, used in fit["packages"].items():
+            trained.setdefault(name, set()).add(used)
+    return found | {name: " and ".join(sorted(used)) for name, used in trained.items()}
 
 
 def _processor() -> str:

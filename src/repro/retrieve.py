@@ -19,7 +19,7 @@ from repro.data.layout import GOOD, defect_of
 from repro.errors import ReproError
 from repro.progress import Progress
 from repro.records import FeatureRecord, Hit, QueryRecord
-from repro.runs import Cell, RunFolder, write_json
+from repro.runs import Cell, RunFolder, fingerprint, write_json
 from repro.score import load
 from repro.study import Study
 
@@ -56,7 +56,8 @@ def retrieve(folder: RunFolder, study: Study, cell: Cell, qdrant_url: str | None
     records = {}
     with qdrant(qdrant_url, folder.run / "qdrant") as client:
         for name, (vectors, search) in features.items():
-            collection = f"repro-{study.name}-{cell.key.replace('/', '-')}-{name}"
+            # Qdrant allows less in a name than a category may hold.
+            collection = f"repro-{fingerprint([study.name, cell.key, name])[:16]}"
             progress = Progress(f"retrieve {cell.key} {name}", "queries")
             records[name] = judge(client, collection, vectors, images, search, shown, progress).model_dump(mode="json")
     write_json(folder.cell(cell) / "hits.json", records)

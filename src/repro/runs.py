@@ -69,6 +69,11 @@ class RunFolder:
         """Root of the procedural data set, in MVTec AD layout."""
         return self.run / "data"
 
+    @property
+    def data_root(self) -> Path:
+        """Says where the images lie; apart from the manifests, so that moving them changes no result."""
+        return self.run / "data-root.json"
+
     def manifest(self, category: str) -> Path:
         return self.run / "manifests" / f"{category}.json"
 

@@ -59,6 +59,10 @@ def load(path: Path) -> Predictions:
 
 def judge(predictions: Predictions) -> dict[str, Any]:
     """Everything that results.json says of a cell's predictions."""
+    if not predictions.masks.any():
+        raise ReproError(
+            "no defect lies inside the anomaly maps", where=predictions.images[0], mend="use a larger center_crop"
+        )
     digest = hashlib.sha256()
     for array in astuple(predictions):
         digest.update(np.ascontiguousarray(array).tobytes())

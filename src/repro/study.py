@@ -14,7 +14,8 @@ STUDIES = Path(__file__).parent / "studies"
 
 Metric = Literal["image_auroc", "image_f1", "pixel_auroc", "pixel_f1", "image_ap", "pixel_ap", "aupro"]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
-Category = Annotated[str, Field(min_length=1, pattern=r"^[^/\\]+$")]
+#: Names a folder; braces would be wildcards of the workflow.
+Category = Annotated[str, Field(pattern=r"^[^/\\{}.][^/\\{}]*$")]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
@@ -89,7 +90,7 @@ class Study(Part):
     title: str = Field(min_length=1)
     #: Thresholds that maximise F1 on the test images, as the published study chose them.
     protocol: Literal["published"]
-    image_size: int = Field(ge=32, le=2048)
+    image_size: int = Field(ge=64, le=2048)
     categories: list[Category] = Field(min_length=1)
     seeds: list[Seed] = Field(min_length=1)
     data: Annotated[ProceduralData | FolderData, Field(discriminator="source")]
@@ -111,7 +112,17 @@ class Study(Part):
         for guard in self.guards:
             if guard.variant not in self.variants:
                 raise ValueError(f"guards: no variant {guard.variant!r}; there are {', '.join(self.variants)}")
+            if guard.category not in (None, *self.categories):
+                raise ValueError(f"guards: no category {guard.category!r}; there are {', '.join(self.categories)}")
         return self
+
+    def cell(self, key: str) -> Cell:
+        """The cell of that key; ReproError where the study has none such."""
+        cell = Cell.from_key(key)
+        if cell not in self.cells:
+            mend = f"choose from {', '.join(one.key for one in self.cells)}"
+            raise ReproError(f"is no cell of study {self.name}", where=key, mend=mend)
+        return cell
 
     @property
     def cells(self) -> list[Cell]:
@@ -170,7 +181,9 @@ def choose(study: Study, *, data_root: Path | None, categories: list[str] | None
 
 
 def load_resolved(folder: RunFolder) -> Study:
-    """The study as it was resolved when the run began."""
+    """The study as it was resolved when the run began, or where none began, the one of that name in the package."""
+    if not folder.study_file.is_file() and folder.study in names():
+        return load(folder.study)
     mend = f"run `nox -s reproduce` or `repro reproduce --study {folder.study}` first"
     return check(read_json(folder.study_file, mend=mend), where=folder.study_file)
 

@@ -1,6 +1,7 @@
 """What the costly steps take on this machine. Measured, never asserted; `nox -s bench` switches it on."""
 
 import numpy as np
+import pytest
 import torch
 from anomalib.models.components.sampling.k_center_greedy import KCenterGreedy
 from anomalib.models.image.efficient_ad.torch_model import EfficientAdModel
@@ -8,6 +9,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from repro import score
 from repro.data.procedural import render
+from repro.models.coreset import BufferedKCenterGreedy
 
 
 def test_efficientad_training_step(benchmark: BenchmarkFixture) -> None:
@@ -22,10 +24,11 @@ def test_efficientad_training_step(benchmark: BenchmarkFixture) -> None:
     benchmark.pedantic(step, rounds=3, warmup_rounds=1)
 
 
-def test_coreset_of_4000_patches(benchmark: BenchmarkFixture) -> None:
+@pytest.mark.parametrize("kind", [KCenterGreedy, BufferedKCenterGreedy])
+def test_coreset_of_4000_patches(benchmark: BenchmarkFixture, kind: type[KCenterGreedy]) -> None:
     torch.manual_seed(0)
     patches = torch.rand(4000, 448)
-    benchmark.pedantic(lambda: KCenterGreedy(patches, 0.1).select_coreset_idxs(), rounds=3, warmup_rounds=1)
+    benchmark.pedantic(lambda: kind(patches, 0.1).select_coreset_idxs(), rounds=3, warmup_rounds=1)
 
 
 def test_scoring_thirty_maps(benchmark: BenchmarkFixture) -> None:

@@ -87,6 +87,15 @@ def test_all_faults_of_all_categories_are_told_at_once(root: Path) -> None:
     assert len(caught.value.problems) == 3
 
 
+def test_a_link_that_leads_outside_the_category_is_told(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    image = root / "grid" / "train" / "good" / "000.png"
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "000.png"
+    image.rename(elsewhere)
+    image.symlink_to(elsewhere)
+    with pytest.raises(DataError, match=r"train/good/000\.png: a link to a file outside grid"):
+        checks.examine(root, ["grid"])
+
+
 def test_a_missing_category_names_those_there_are(root: Path) -> None:
     with pytest.raises(ReproError, match="no category leather; choose with --categories from those there: grid, tile"):
         checks.examine(root, ["grid", "leather"])

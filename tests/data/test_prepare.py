@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import pytest
@@ -25,9 +26,41 @@ def test_stand_ins_are_drawn_once_and_their_manifests_kept(folder: RunFolder) ->
     assert manifest.stat().st_mtime_ns == before
 
 
-def test_an_image_that_was_spoilt_after_the_first_check_is_found(folder: RunFolder) -> None:
+def test_a_stand_in_that_was_spoilt_or_lost_is_drawn_again(folder: RunFolder) -> None:
     study = studies.load("smoke")
     prepare(folder, study)
-    (folder.drawn_data / "leather" / "test" / "cut" / "000.png").write_bytes(b"")
+    spoilt = folder.drawn_data / "leather" / "test" / "cut" / "000.png"
+    before = spoilt.read_bytes()
+    manifest = folder.manifest("leather").read_bytes()
+    spoilt.write_bytes(b"")
+    prepare(folder, study)
+    assert spoilt.read_bytes() == before
+    shutil.rmtree(folder.drawn_data)
+    prepare(folder, study)
+    assert spoilt.read_bytes() == before
+    assert folder.manifest("leather").read_bytes() == manifest
+
+
+def test_an_image_on_disk_that_is_spoilt_after_the_first_check_is_found(folder: RunFolder, tmp_path: Path) -> None:
+    prepare(folder, studies.load("smoke"))
+    root = tmp_path / "photographs"
+    shutil.copytree(folder.drawn_data, root)
+    study = studies.choose(studies.load("mvtec"), data_root=root, categories=["leather"])
+    other = RunFolder("mvtec", tmp_path)
+    prepare(other, study)
+    (root / "leather" / "test" / "cut" / "000.png").write_bytes(b"")
     with pytest.raises(DataError, match=r"cut/000\.png: not a readable image"):
-        prepare(folder, study)
+        prepare(other, study)
+
+
+def test_moving_the_images_changes_no_manifest(folder: RunFolder, tmp_path: Path) -> None:
+    prepare(folder, studies.load("smoke"))
+    here, there = tmp_path / "here", tmp_path / "there"
+    shutil.copytree(folder.drawn_data, here)
+    other = RunFolder("mvtec", tmp_path)
+    prepare(other, studies.choose(studies.load("mvtec"), data_root=here, categories=["leather"]))
+    before = other.manifest("leather").stat().st_mtime_ns
+    here.rename(there)
+    prepare(other, studies.choose(studies.load("mvtec"), data_root=there, categories=["leather"]))
+    assert other.manifest("leather").stat().st_mtime_ns == before
+    assert read_json(other.data_root, mend="")["root"] == str(there)

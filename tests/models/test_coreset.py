@@ -1,9 +1,10 @@
 import pytest
 import torch
+from anomalib.models import Patchcore
 from anomalib.models.components.sampling.k_center_greedy import KCenterGreedy
 from lightning.pytorch import seed_everything
 
-from repro.models.coreset import BufferedKCenterGreedy
+from repro.models.coreset import BufferedKCenterGreedy, BufferedPatchcore
 
 
 def both(patches: torch.Tensor, ratio: float, seed: int) -> tuple[list[int], list[int]]:
@@ -36,3 +37,17 @@ def test_selects_anomalibs_indices_in_anomalibs_order(seed: int) -> None:
 def test_ties_fall_as_anomalibs_do(patches: torch.Tensor) -> None:
     theirs, ours = both(patches, 0.2, 0)
     assert ours == theirs
+
+
+def test_the_memory_bank_is_anomalibs() -> None:
+    banks = []
+    for kind in (Patchcore, BufferedPatchcore):
+        seed_everything(3, verbose=False)
+        model = kind(backbone="resnet18", layers=["layer2"], pre_trained=False, coreset_sampling_ratio=0.1)
+        model.model.train()
+        for _ in range(2):
+            model.model(torch.rand(1, 3, 64, 64))
+        model.fit()
+        banks.append(model.model.memory_bank)
+    assert banks[0].shape == (12, 128)
+    assert torch.equal(banks[0], banks[1])

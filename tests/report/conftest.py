@@ -69,8 +69,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):  # type: ignore[no-untyped-def]
     report = yield
-    properties = dict(item.user_properties)
-    if report.when == "call" and "statement" in properties:
+    properties = {"statement": "could not be asserted", "value": "error", "bound": ""} | dict(item.user_properties)
+    # A test that breaks before it asserts anything has failed as well.
+    if report.when == "call" or report.failed:
         item.config.stash[OUTCOMES].append(
             Assertion(
                 test=item.nodeid.removeprefix("tests/report/"),

@@ -41,7 +41,7 @@ Progress = Callable[[int, int], None]
 
 
 def examine(root: Path, categories: Sequence[str], progress: Progress | None = None) -> dict[str, dict[str, Any]]:
-    """Manifest of each category: `root`, `files` (name to SHA-256) and `record`, a CategoryRecord.
+    """Manifest of each category: `files` (name to SHA-256) and `record`, a CategoryRecord.
 
     Raises ReproError where there is no such folder, DataError with every fault of every category otherwise.
     """
@@ -72,6 +72,7 @@ def examine(root: Path, categories: Sequence[str], progress: Progress | None = N
             # An unreadable image says nothing about the size its mask should have.
             if sample.mask is not None:
                 problems += _mask_problems(sample.mask, None if isinstance(read, str) else read.size)
+            problems += _leads_outside(root / category, [sample.image, *([sample.mask] if sample.mask else [])])
             done += 1
             if progress:
                 progress(done, total)
@@ -105,6 +106,14 @@ def _folder_problems(folder: Path, those: Sequence[Sample]) -> list[str]:
     masks = (folder / "ground_truth").glob("*/*.[pP][nN][gG]")
     # anomalib pairs sorted masks with sorted images, so one mask too many shifts all that follow.
     return problems + [f"{mask}: a mask without an image" for mask in sorted(masks) if mask not in expected]
+
+
+def _leads_outside(folder: Path, paths: Sequence[Path]) -> list[str]:
+    """anomalib leaves out, without a word, what a link places outside the category's folder."""
+    inside = folder.resolve()
+    return [
+        f"{path}: a link to a file outside {folder.name}" for path in paths if not path.resolve().is_relative_to(inside)
+    ]
 
 
 def _read(path: Path) -> Image.Image | str:
@@ -145,4 +154,4 @@ def _manifest(root: Path, those: Sequence[Sample], sizes: set[tuple[int, int]], 
         modes=tuple(sorted(modes)),
         fingerprint=fingerprint(files),
     )
-    return {"root": str(root), "files": files, "record": record.model_dump(mode="json")}
+    return {"files": files, "record": record.model_dump(mode="json")}

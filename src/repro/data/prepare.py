@@ -1,8 +1,8 @@
 """Data: a study's images drawn or found, checked, and their manifests written, before anything trains."""
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from repro.data import checks
 from repro.errors import ReproError
@@ -14,7 +14,8 @@ from repro.study import ProceduralData, Study
 def prepare(folder: RunFolder, study: Study) -> None:
     """Leave a manifest of each category in the run folder; manifests that say the same are not touched.
 
-    Where no file changed its size or time since the last check, nothing is read again.
+    Where no file changed its size or time since the last check, nothing is read again. Stand-ins that changed since
+    they were drawn are drawn again.
     """
     if isinstance(study.data, ProceduralData):
         _draw(folder, study, study.data)
@@ -23,39 +24,38 @@ def prepare(folder: RunFolder, study: Study) -> None:
         if study.data.root is None:
             raise ReproError("is not known", where="data root", mend="say where the images are with --data-root")
         root = Path(study.data.root)
-    seen = {category: _stat(root / category) for category in study.categories}
-    states = folder.run / "manifests" / "states.json"
-    if states.is_file() and all(folder.manifest(category).is_file() for category in study.categories):
-        before = read_json(states, mend="delete it")
-        if all(before.get(category) == seen[category] for category in study.categories):
-            return
-    manifests = checks.examine(root, study.categories, Progress("check data", "images"))
-    for category, manifest in manifests.items():
+    states = folder.run / "states.json"
+    seen = _states(root, study.categories)
+    manifests = all(folder.manifest(category).is_file() for category in study.categories)
+    if manifests and states.is_file() and read_json(states, mend="delete it") == seen:
+        return
+    for category, manifest in checks.examine(root, study.categories, Progress("check data", "images")).items():
         write_json_if_changed(folder.manifest(category), manifest)
+    write_json_if_changed(folder.data_root, {"root": str(root)})
     write_json(states, seen)
 
 
 def _draw(folder: RunFolder, study: Study, data: ProceduralData) -> None:
-    """Draw the images anew where settings or the code that draws them changed."""
+    """Draw the images anew where settings, the code that draws them or the drawn files changed."""
     from repro.data import defects, procedural, textures  # scipy's filters: only studies that draw need them
 
     unknown = [category for category in study.categories if category not in procedural.DEFECTS]
     if unknown:
         allowed = ", ".join(procedural.DEFECTS)
         raise ReproError(
-            f"no stand-in for {', '.join(unknown)}",
-            where="categories",
-            mend=f"choose from {allowed} or give --data-root",
+            f"no stand-in for {', '.join(unknown)}", where="categories", mend=f"choose from {allowed} or another study"
         )
-    recipe: dict[str, Any] = {
+    recipe = {
         "settings": data.model_dump(),
         "image_size": study.image_size,
         "categories": study.categories,
         "code": [sha256(Path(str(module.__file__))) for module in (defects, procedural, textures)],
     }
     stamp = folder.run / "drawn.json"
-    if stamp.is_file() and read_json(stamp, mend="delete it") == {"recipe": fingerprint(recipe)}:
+    if stamp.is_file() and read_json(stamp, mend="delete it") == _stamp(folder, study, recipe):
         return
+    # First the stamp: a drawing that is interrupted is not taken for a whole one.
+    stamp.unlink(missing_ok=True)
     shutil.rmtree(folder.drawn_data, ignore_errors=True)
     procedural.generate(
         folder.drawn_data,
@@ -67,12 +67,18 @@ def _draw(folder: RunFolder, study: Study, data: ProceduralData) -> None:
         size=study.image_size,
         progress=Progress("draw stand-in images", "images"),
     )
-    write_json(stamp, {"recipe": fingerprint(recipe)})
+    write_json(stamp, _stamp(folder, study, recipe))
 
 
-def _stat(folder: Path) -> str:
-    """Fingerprint of names, sizes and times of a category's files."""
-    if not folder.is_dir():
-        return ""
+def _stamp(folder: RunFolder, study: Study, recipe: object) -> dict[str, object]:
+    return {"recipe": fingerprint(recipe), "files": _states(folder.drawn_data, study.categories)}
+
+
+def _states(root: Path, categories: Sequence[str]) -> dict[str, str]:
+    """Fingerprint of names, sizes and times of each category's files."""
+    return {category: _state(root / category) for category in categories}
+
+
+def _state(folder: Path) -> str:
     entries = [(path, path.stat()) for path in sorted(folder.rglob("*")) if path.is_file()]
     return fingerprint([[str(path), stat.st_size, stat.st_mtime_ns] for path, stat in entries])

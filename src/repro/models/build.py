@@ -6,23 +6,21 @@ from anomalib.models import EfficientAd, Patchcore
 from anomalib.models.components import AnomalibModule
 
 from repro.models.coreset import BufferedPatchcore
-from repro.models.weights import backbone_record, place_penalty_images, place_teacher
-from repro.records import WeightsRecord
+from repro.models.weights import place_penalty_images, place_teacher
 from repro.study import EfficientAdVariant, Variant
 
 
-def build(variant: Variant, image_size: int, weights: Path) -> tuple[AnomalibModule, dict[str, WeightsRecord]]:
-    """The model, and by role where its weights come from; `weights` is a folder to place them in.
+def build(variant: Variant, image_size: int, weights: Path) -> AnomalibModule:
+    """The untrained model; `weights` is a folder to place weights and penalty images in.
 
     Normalisation, thresholds, metrics and pictures of anomalib are off: they are computed from the stored raw
     predictions, where anyone can recompute them.
     """
     size = (image_size, image_size)
     if isinstance(variant, EfficientAdVariant):
-        teacher = place_teacher(variant, weights / "cache")
-        penalty_folder, penalty = place_penalty_images(variant, weights / "penalty")
-        model: AnomalibModule = EfficientAd(
-            imagenet_dir=penalty_folder,
+        place_teacher(variant, weights / "cache")
+        return EfficientAd(
+            imagenet_dir=place_penalty_images(variant, weights / "penalty"),
             model_size=variant.size,
             padding=variant.padding,
             pre_processor=EfficientAd.configure_pre_processor(size),
@@ -30,9 +28,8 @@ def build(variant: Variant, image_size: int, weights: Path) -> tuple[AnomalibMod
             evaluator=False,
             visualizer=False,
         )
-        return model, {"teacher": teacher, "penalty": penalty}
     crop = None if variant.center_crop is None else (variant.center_crop, variant.center_crop)
-    model = BufferedPatchcore(
+    return BufferedPatchcore(
         backbone=variant.backbone,
         layers=variant.layers,
         pre_trained=variant.pretrained,
@@ -43,7 +40,6 @@ def build(variant: Variant, image_size: int, weights: Path) -> tuple[AnomalibMod
         evaluator=False,
         visualizer=False,
     )
-    return model, {"backbone": backbone_record(variant)}
 
 
 def model_class(variant: Variant) -> type[AnomalibModule]:

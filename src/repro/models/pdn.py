@@ -12,20 +12,21 @@ from torch import nn
 from repro.receptive_field import Layer, fields
 from repro.records import LayerRecord, NetworkRecord, ReceptiveFieldRecord
 from repro.runs import RunFolder, write_json
-from repro.study import Study
 
 CHANNELS = 384
+#: That of the published table, whatever size a study trains at.
+INPUT_SIZE = 256
 NETWORKS = {"small": SmallPatchDescriptionNetwork, "medium": MediumPatchDescriptionNetwork}
 
 
-def receptive_field(folder: RunFolder, study: Study) -> None:
-    """Compute and measure all four networks at the study's image size; leave receptive_field.json in the run folder."""
+def receptive_field(folder: RunFolder) -> None:
+    """Compute and measure all four networks; leave receptive_field.json in the run folder."""
     networks = {
-        size + ("-padded" if padding else ""): record(size, padding, study.image_size)
+        size + ("-padded" if padding else ""): record(size, padding, INPUT_SIZE)
         for size in NETWORKS
         for padding in (False, True)
     }
-    content = ReceptiveFieldRecord(input_size=study.image_size, networks=networks)
+    content = ReceptiveFieldRecord(input_size=INPUT_SIZE, networks=networks)
     write_json(folder.receptive_field, content.model_dump(mode="json"))
 
 

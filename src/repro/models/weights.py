@@ -12,12 +12,13 @@ from anomalib.utils.path import get_pretrained_weights_dir
 
 from repro.errors import ReproError
 from repro.records import WeightsRecord
-from repro.runs import sha256, writing
-from repro.study import EfficientAdVariant, PatchCoreVariant
+from repro.runs import fingerprint, sha256, writing
+from repro.study import EfficientAdVariant, PatchCoreVariant, Variant
 
-TEACHER_FILE = Path("efficientad_pretrained_weights") / "pretrained_teacher_small.pth"
+TEACHERS = Path("efficientad_pretrained_weights")
 TEACHER_SEED = 230314535
 TEACHER_CHANNELS = 384
+IMAGENETTE = Path("datasets") / "imagenette"
 
 #: Photographs in the wheels of scikit-image and scikit-learn; their licences are in those packages.
 PHOTOGRAPHS = {
@@ -38,18 +39,13 @@ PHOTOGRAPHS = {
 }
 
 
-def place_teacher(variant: EfficientAdVariant, cache: Path) -> WeightsRecord:
+def place_teacher(variant: EfficientAdVariant, cache: Path) -> None:
     """Make anomalib find the variant's teacher; a random one goes into a cache folder of the study's own.
 
     The user's own cache is never written to: a random teacher there would be taken for the real one later.
     """
     if variant.teacher == "official":
-        path = get_pretrained_weights_dir() / TEACHER_FILE
-        return WeightsRecord(
-            kind="official",
-            description="patch description network distilled from WideResNet-101, published by anomalib",
-            sha256=sha256(path) if path.is_file() else None,
-        )
+        return
     if variant.size != "small":
         raise ReproError(
             "there is no random teacher of this size",
@@ -57,53 +53,60 @@ def place_teacher(variant: EfficientAdVariant, cache: Path) -> WeightsRecord:
             mend='use size = "small"',
         )
     os.environ["XDG_CACHE_HOME"] = str(cache.resolve())
-    folder = get_pretrained_weights_dir()
-    if not folder.is_relative_to(cache.resolve()):
+    if not get_pretrained_weights_dir().is_relative_to(cache.resolve()):
         raise ReproError(
-            "anomalib does not heed XDG_CACHE_HOME on this platform", where=folder, mend='set teacher = "official"'
+            "anomalib does not heed XDG_CACHE_HOME on this platform", where=cache, mend='set teacher = "official"'
         )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(TEACHER_SEED)
         state = SmallPatchDescriptionNetwork(out_channels=TEACHER_CHANNELS).state_dict()
-    with writing(folder / TEACHER_FILE) as beside:
+    with writing(_teacher_file(variant)) as beside:
         torch.save(state, beside)
-    return WeightsRecord(
-        kind="random",
-        description="patch description network with seeded random weights, never trained",
-        sha256=_tensors_sha256(state),
-    )
 
 
-def place_penalty_images(variant: EfficientAdVariant, folder: Path) -> tuple[Path, WeightsRecord]:
-    """The folder to give anomalib as `imagenet_dir`, and what it holds."""
+def place_penalty_images(variant: EfficientAdVariant, folder: Path) -> Path:
+    """The folder to give anomalib as `imagenet_dir`, filled where the images come with packages."""
     if variant.penalty == "imagenette":
-        return Path("datasets/imagenette"), WeightsRecord(
-            kind="imagenette", description="Imagenette, a subset of ImageNet with ten classes", sha256=None
-        )
-    hashes = []
+        return IMAGENETTE
     for package, names in PHOTOGRAPHS.items():
         for name in names:
-            source = files(package) / name
             target = folder / "photographs" / name
-            with writing(target) as beside, source.open("rb") as stream, beside.open("wb") as copy:
+            with writing(target) as beside, (files(package) / name).open("rb") as stream, beside.open("wb") as copy:
                 shutil.copyfileobj(stream, copy)
-            hashes.append(sha256(target))
-    return folder, WeightsRecord(
-        kind="photographs",
-        description=f"{len(hashes)} photographs that scikit-image and scikit-learn ship",
-        sha256=hashlib.sha256("".join(hashes).encode()).hexdigest(),
-    )
+    return folder
 
 
-def backbone_record(variant: PatchCoreVariant) -> WeightsRecord:
-    """Where a PatchCore variant's backbone weights come from."""
-    if variant.pretrained:
-        return WeightsRecord(kind="timm", description=f"{variant.backbone} with timm's ImageNet weights", sha256=None)
-    return WeightsRecord(
-        kind="random",
-        description=f"{variant.backbone} with random weights drawn from the seed of the cell",
-        sha256=None,
-    )
+def describe(variant: Variant, penalty_folder: Path) -> dict[str, WeightsRecord]:
+    """Where a variant's weights and images come from, by role; asked after fitting, when all of them are there."""
+    if isinstance(variant, PatchCoreVariant):
+        source = "timm's ImageNet weights" if variant.pretrained else "random weights drawn from the seed of the cell"
+        kind = "timm" if variant.pretrained else "random"
+        return {"backbone": WeightsRecord(kind=kind, description=f"{variant.backbone} with {source}", sha256=None)}
+    network = "patch description network"
+    teacher = {
+        "random": f"{network} with seeded random weights, never trained",
+        "official": f"{network} distilled from WideResNet-101, published by anomalib",
+    }
+    state = torch.load(_teacher_file(variant), map_location="cpu", weights_only=True)
+    images = sorted(penalty_folder.rglob("*.*")) if variant.penalty == "photographs" else []
+    penalty = {
+        "photographs": f"{len(images)} photographs that scikit-image and scikit-learn ship",
+        "imagenette": "Imagenette, a subset of ImageNet with ten classes",
+    }
+    return {
+        "teacher": WeightsRecord(
+            kind=variant.teacher, description=teacher[variant.teacher], sha256=_tensors_sha256(state)
+        ),
+        "penalty": WeightsRecord(
+            kind=variant.penalty,
+            description=penalty[variant.penalty],
+            sha256=fingerprint([sha256(image) for image in images]) if images else None,
+        ),
+    }
+
+
+def _teacher_file(variant: EfficientAdVariant) -> Path:
+    return Path(get_pretrained_weights_dir()) / TEACHERS / f"pretrained_teacher_{variant.size}.pth"
 
 
 def _tensors_sha256(state: dict[str, torch.Tensor]) -> str:
