@@ -62,17 +62,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("network", list(_load(metafunc.config).receptive_field.networks))
 
 
-def pytest_sessionstart(session: pytest.Session) -> None:
-    session.config.stash[OUTCOMES] = []
-
-
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):  # type: ignore[no-untyped-def]
     report = yield
     properties = {"statement": "could not be asserted", "value": "error", "bound": ""} | dict(item.user_properties)
     # A test that breaks before it asserts anything has failed as well.
     if report.when == "call" or report.failed:
-        item.config.stash[OUTCOMES].append(
+        item.config.stash.setdefault(OUTCOMES, []).append(
             Assertion(
                 test=item.nodeid.removeprefix("tests/report/"),
                 statement=str(properties["statement"]),
@@ -87,7 +83,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):  
 def pytest_sessionfinish(session: pytest.Session) -> None:
     if not session.config.getoption("write_guards"):
         return
-    assertions = session.config.stash[OUTCOMES]
+    assertions = session.config.stash.get(OUTCOMES, [])
     failed = sum(assertion.outcome == "failed" for assertion in assertions)
     guards = Guards(
         schema_version=SCHEMA_VERSION,
