@@ -58,6 +58,18 @@ def figures(session: nox.Session) -> None:
     run(session, "repro", "reproduce", "--until=figures", *session.posargs)
 
 
+@heavy
+def ablate(session: nox.Session) -> None:
+    """Train and measure the ablations; the papers show report/ablation and report/mvtec-ablation."""
+    run(session, "repro", "reproduce", "--study=ablation", "--until=evaluate", *session.posargs)
+
+
+@heavy
+def distill(session: nox.Session) -> None:
+    """Distil EfficientAD's teacher anew from the images that come with packages: less than two hours on two cores."""
+    run(session, "repro", "distill", *session.posargs)
+
+
 @nox.session
 def render(session: nox.Session) -> None:
     """Write the paper from the JSON and figures of a report folder; needs no torch."""

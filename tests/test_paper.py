@@ -100,6 +100,37 @@ def test_a_random_teacher_is_named_in_title_block_models_and_limitations(tmp_pat
     assert "Random teacher" in limitations
 
 
+def test_a_teacher_of_our_own_is_named_in_models_and_limitations(tmp_path: Path) -> None:
+    title, rest = rendered(example_report.build(tmp_path, teacher="distilled")).split("## What was found")
+    models, limitations = rest.split("## 9 Limitations")
+    assert "Random teacher" not in title + limitations
+    assert "was distilled from EfficientNet-Lite0" in models
+    assert "A teacher of our own" in limitations
+
+
+def test_ablations_that_lie_beside_a_report_are_shown_with_their_differences(tmp_path: Path) -> None:
+    folder = example_report.build(tmp_path)
+    assert "Ablations" not in rendered(folder)
+    content = load(folder.report / "results.json")
+    content["study"]["name"] = "ablation"
+    content["variants"]["efficientad-distilled"] = {
+        **content["variants"]["efficientad"],
+        "settings": content["variants"]["efficientad"]["settings"] | {"teacher": "distilled"},
+    }
+    content["cells"] |= {
+        key.replace("efficientad", "efficientad-distilled"): cell | {"variant": "efficientad-distilled"}
+        for key, cell in content["cells"].items()
+        if cell["variant"] == "efficientad"
+    }
+    write_json(tmp_path / "report" / "ablation" / "results.json", content)
+    text = rendered(folder)
+    section = text.split("## 9 Ablations")[1].split("## 10 Limitations")[0]
+    assert "| EfficientAD | Distilled teacher instead of a random one | 0.0000 (0) |" in section
+    assert "| EfficientAD (distilled) | teacher, distilled |" in section
+    assert "On the images of this study" in section
+    assert "## Appendix E: Ablations by category" in text
+
+
 def test_names_full_of_markup_come_out_literally(tmp_path: Path) -> None:
     categories = [NASTY, f"- {NASTY}", "1. x", "= y"]
     folder = example_report.build(tmp_path, title=NASTY, categories=categories, defects=[NASTY, "+ z", "/ w"])

@@ -34,7 +34,10 @@ def test_cells_are_every_combination() -> None:
         ("seeds = [0]", 'seeds = ["0"]', "seeds.0 is '0', should be a valid integer"),
         ("seeds = [0]", "seeds = [3, 3]", "seeds holds a value twice"),
         ("image_size = 256", "image_size = 128", "EfficientAD needs image_size 256 or more"),
-        ('teacher = "random"', 'teacher = "best"', "teacher is 'best', allowed is 'random' or 'official'"),
+        ('"distilled"', '"best"', "teacher is 'best', allowed is 'distilled', 'random' or 'official'"),
+        ('size = "small"', 'size = "medium"', 'a teacher of size medium is "official" only'),
+        ("epochs = 1", "epochs = 1\nseeds = [2, 2]", "variants.efficientad.seeds holds a value twice"),
+        ("epochs = 1", "epochs = 1\nblur = -1.0", "variants.efficientad.blur is -1.0, should be greater than or equal"),
         ('model = "patchcore"', 'model = "padim"', "variants.patchcore.model is 'padim', allowed is"),
         ("center_crop = 224", "center_crop = 999", "center_crop is larger than image_size 256"),
         ('protocol = "published"', "", "protocol is missing"),
@@ -50,6 +53,13 @@ def test_a_wrong_study_names_file_key_and_what_is_allowed_in_one_line(
     assert "mine.toml" in str(caught.value)
     assert told in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_variant_may_have_seeds_of_its_own(tmp_path: Path) -> None:
+    study = load_text(SMOKE.replace("epochs = 3", "epochs = 3\nseeds = [4, 5]"), tmp_path)
+    assert [cell.key for cell in study.cells] == [
+        *("efficientad/leather/seed0", "patchcore/leather/seed4", "patchcore/leather/seed5"),
+    ]
 
 
 def test_an_unknown_metric_names_those_that_are_allowed(tmp_path: Path) -> None:
@@ -70,7 +80,7 @@ def test_text_that_is_not_toml_is_told_with_its_place(tmp_path: Path) -> None:
 
 
 def test_an_unknown_study_names_those_there_are() -> None:
-    with pytest.raises(ReproError, match="use one of embedded, mvtec, smoke"):
+    with pytest.raises(ReproError, match="use one of ablation, embedded, mvtec, mvtec-ablation, smoke"):
         studies.load("nonsense")
 
 

@@ -61,6 +61,15 @@ def _of_model(results: Results, model: str) -> list[str]:
     return [key for key, cell in results.cells.items() if results.variants[cell.variant].model == model]
 
 
+def _published_patchcores(results: Results) -> list[str]:
+    """Variants of PatchCore that are configured as the published study's code is."""
+    return [
+        name
+        for name, variant in results.variants.items()
+        if variant.model == "patchcore" and variant.settings.get("protocol", "published") == "published"
+    ]
+
+
 def _no_cell(rule: str) -> dict[str, Any]:
     return {"measured": None, "verdict": "not tested", "rule": rule, "evidence": None}
 
@@ -81,7 +90,7 @@ def _efficientnet(results: Results) -> dict[str, Any]:
 
 def _pretrained_cnn(results: Results) -> dict[str, Any]:
     rule = "Refuted where the published configuration builds its backbone with random weights."
-    names = [name for name, variant in results.variants.items() if variant.model == "patchcore"]
+    names = _published_patchcores(results)
     if not names:
         return _no_cell(rule)
     pretrained = results.variants[names[0]].settings["pretrained"]
@@ -95,7 +104,8 @@ def _pretrained_cnn(results: Results) -> dict[str, Any]:
 
 def _patchcore_epochs(results: Results) -> dict[str, Any]:
     rule = "Reproduced where the trainer runs three epochs."
-    cells = _of_model(results, "patchcore")
+    names = _published_patchcores(results)
+    cells = [key for key, cell in results.cells.items() if cell.variant in names]
     if not cells:
         return _no_cell(rule)
     run = sorted({results.cells[key].epochs_run for key in cells})

@@ -91,6 +91,14 @@ def _parser() -> argparse.ArgumentParser:
     regression.add_argument("--markdown", type=Path, help="append the table to this file, for a CI summary")
     regression.add_argument("--accept", action="store_true", help="make the present results the baseline")
 
+    distill = _add(commands, "distill", _distill, "distil the teacher that comes with the package anew")
+    distill.add_argument(
+        "--folder",
+        type=Path,
+        default=Path("runs") / "distill",
+        help="checkpoint.pt here is gone on from (default: %(default)s)",
+    )
+
     schema = _add(commands, "schema", _schema, "write the JSON Schemas of the result files")
     schema.add_argument("folder", type=Path)
     return parser
@@ -259,6 +267,14 @@ def _regression(options: argparse.Namespace) -> int:
         with options.markdown.open("a", encoding="utf-8") as stream:
             stream.write(markdown(table))
     return 1 if (table["verdict"] == "regression").any() else 0
+
+
+def _distill(options: argparse.Namespace) -> None:
+    from repro.distill.card import ship
+    from repro.distill.train import Recipe, train
+
+    recipe = Recipe()
+    ship(recipe, train(recipe, options.folder / "checkpoint.pt"))
 
 
 def _schema(options: argparse.Namespace) -> None:

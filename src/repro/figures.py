@@ -81,14 +81,14 @@ def _pictures(folder: RunFolder, results: Results) -> Iterator[Picture]:
 
 def _count(results: Results) -> int:
     sheets = {(choice.category, choice.place) for choice in results.heat_maps}
-    first = {key for key, cell in results.cells.items() if cell.seed == results.study.seeds[0]}
+    first = {key for key, cell in results.cells.items() if cell.seed == results.seeds(cell.variant)[0]}
     queries = sum(len(found.published.queries) for key, found in results.retrieval.items() if key in first)
     return len(results.variants) + len(sheets) + queries
 
 
 def metric_bars(results: Results, variant: str) -> Picture:
     """The four published metrics of a variant by category: mean over seeds, whiskers from least to greatest."""
-    categories, seeds = results.study.categories, results.study.seeds
+    categories, seeds = results.study.categories, results.seeds(variant)
     rows = [categories[start : start + CATEGORIES_A_ROW] for start in range(0, len(categories), CATEGORIES_A_ROW)]
     tall = 5.2 if len(rows) == 1 else 3.6
     sheet = Sheet(1.0 + len(rows) * (tall + 0.9))
@@ -178,7 +178,7 @@ def heat_maps(folder: RunFolder, results: Results, category: str) -> Iterator[Pi
 
 def _see(folder: RunFolder, results: Results, variant: str, category: str, wanted: set[str]) -> dict[str, Seen]:
     """What the first seed of a variant says of the wanted images."""
-    cell = Cell(variant, category, results.study.seeds[0])
+    cell = Cell(variant, category, results.seeds(variant)[0])
     path = folder.cell(cell) / "predictions.npz"
     predictions = load(path)
     rows = {str(image): row for row, image in enumerate(predictions.images)}
@@ -268,7 +268,7 @@ def _colour_bar(sheet: Sheet, x: float, y: float, height: float) -> None:
 
 def similarity(folder: RunFolder, results: Results, variant: str, category: str) -> Iterator[Picture]:
     """A sheet for each query shown of a cell: what the published feature and the patch embedding find for it."""
-    found = results.retrieval.get(Cell(variant, category, results.study.seeds[0]).key)
+    found = results.retrieval.get(Cell(variant, category, results.seeds(variant)[0]).key)
     if found is None:
         return
     photograph = _photographs(folder, results)

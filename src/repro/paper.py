@@ -17,9 +17,11 @@ import pypandoc
 import typst
 
 from repro.errors import ReproError
-from repro.paper_view import Inputs, Spread, Stat, view
+from repro.paper_view import Inputs, Spread, view
 from repro.records import Environment, Figures, Guards, Results, Verdicts
 from repro.runs import PROJECT_ROOT, RunFolder, read_record, sha256, write_text, writing
+from repro.stat import Stat
+from repro.study import ABLATIONS
 
 TEMPLATES = PROJECT_ROOT / "templates"
 MEND = "run `nox -s reproduce`"
@@ -48,6 +50,11 @@ def read_inputs(report: Path) -> Inputs:
         guards=read_record(report / "guards.json", Guards, mend=MEND),
         environment=read_record(report / "environment.json", Environment, mend=MEND),
         figures=read_record(report / "figures" / "figures.json", Figures, mend=MEND),
+        ablations=tuple(
+            read_record(path, Results, mend="run `nox -s ablate`")
+            for name in ABLATIONS
+            if name != report.name and (path := report.parent / name / "results.json").is_file()
+        ),
     )
     digest = sha256(report / "results.json")
     for name, record in (("verdicts.json", inputs.verdicts), ("guards.json", inputs.guards)):

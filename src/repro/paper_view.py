@@ -7,9 +7,9 @@ Names and texts from the data stay as they are: the template's environment escap
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from statistics import fmean
 from typing import Any
 
+from repro.ablation_view import ablations
 from repro.records import (
     CellRecord,
     Environment,
@@ -23,6 +23,7 @@ from repro.records import (
     Verdicts,
     VerdictWord,
 )
+from repro.stat import Stat, stat
 
 METRICS = ("image_auroc", "image_f1", "pixel_auroc", "pixel_f1", "image_ap", "pixel_ap", "aupro")
 RAW_METRICS = METRICS[:4]
@@ -40,15 +41,8 @@ class Inputs:
     guards: Guards
     environment: Environment
     figures: Figures
-
-
-@dataclass(frozen=True)
-class Stat:
-    """A metric over the seeds of one variant and category."""
-
-    mean: float
-    half_range: float
-    count: int
+    #: Of the ablation studies whose results lie beside the report.
+    ablations: tuple[Results, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -85,7 +79,7 @@ def view(inputs: Inputs) -> dict[str, Any]:
         "failed": [one for one in inputs.guards.assertions if one.outcome == "failed"],
         "variants": [_variant(results, variant, name, inputs.figures) for variant, name in names.items()],
         "cells": [_cell(results, key, names) for key in _keys(results)],
-        "several_seeds": len(results.study.seeds) > 1,
+        "several_seeds": any(len(results.seeds(variant)) > 1 for variant in results.variants),
         "protocol": _protocol(results, names),
         "raw_shift": max(
             abs(getattr(cell.raw, one) - getattr(cell.metrics, one))
@@ -97,18 +91,14 @@ def view(inputs: Inputs) -> dict[str, Any]:
         "receptive_field": _receptive_field(results),
         "verdicts": _verdicts(verdicts),
         "limits": _limits(results, names),
+        "ablations": ablations(inputs.ablations, results),
     }
-
-
-def stat(values: Sequence[float]) -> Stat:
-    """Mean and half the range of a metric over seeds."""
-    return Stat(fmean(values), (max(values) - min(values)) / 2, len(values))
 
 
 def _keys(results: Results) -> list[str]:
     """Cells in the order of the study, not of the JSON."""
     study = results.study
-    order = [f"{v}/{c}/seed{seed}" for v in results.variants for c in study.categories for seed in study.seeds]
+    order = [f"{v}/{c}/seed{seed}" for v in results.variants for c in study.categories for seed in results.seeds(v)]
     return [key for key in order if key in results.cells]
 
 
@@ -140,7 +130,8 @@ def _variant(results: Results, variant: str, name: str, figures: Figures) -> dic
         "key": variant,
         "name": name,
         "model": record.model,
-        "settings": {key: _setting(value) for key, value in record.settings.items()},
+        "settings": {key: _setting(value) for key, value in record.settings.items() if not _unset(key, value)},
+        "protocol": record.settings.get("protocol", "published"),
         "weights": record.weights,
         "rows": rows,
         "findings": {metric: _finding(categories, column) for metric, column in zip(METRICS, columns, strict=True)},
@@ -163,6 +154,10 @@ def _finding(categories: Sequence[str], column: Sequence[Stat]) -> dict[str, Any
         "lowest": [category for category, one in zip(categories, rounded, strict=True) if one == min(rounded)],
         "differs": max(rounded) != min(rounded),
     }
+
+
+def _unset(key: str, value: Any) -> bool:
+    return (key == "blur" and not value) or (key == "seeds" and value is None)
 
 
 def _setting(value: Any) -> str:
@@ -270,7 +265,9 @@ def _sheet(results: Results, figure: FigureRecord) -> dict[str, Any]:
     counts = {}
     for key, record in results.retrieval.items():
         cell = results.cells[key]
-        if (cell.variant, cell.category) == (figure.variant, figure.category) and cell.seed == results.study.seeds[0]:
+        if (cell.variant, cell.category) == (figure.variant, figure.category) and cell.seed == results.seeds(
+            cell.variant
+        )[0]:
             for name, feature in (("published", record.published), ("patches", record.patch_embedding)):
                 for query in feature.queries:
                     if query.image == figure.query:
@@ -347,6 +344,8 @@ def _limits(results: Results, names: dict[str, str]) -> dict[str, Any]:
         "least_anomalous": min(cell.anomalous for cell in cells),
         "step": 1 / min(cell.anomalous for cell in cells) if all(cell.anomalous for cell in cells) else None,
         "random_teachers": [n for n, record in by_model.items() if _kind(record, "teacher") == "random"],
+        "own_teachers": [n for n, record in by_model.items() if _kind(record, "teacher") == "distilled"],
+        "sound": [names[name] for name, one in results.variants.items() if one.settings.get("protocol") == "sound"],
         "random_backbones": [n for n, record in by_model.items() if _kind(record, "backbone") == "random"],
         "other_penalty": [n for n, record in by_model.items() if _kind(record, "penalty") not in ("imagenette", None)],
         "epochs": sorted(epochs),

@@ -251,12 +251,17 @@ class Results(Record):
 
     @property
     def names(self) -> dict[str, str]:
-        """What to call each variant: the model's name, with the variant's own where a model has several."""
+        """What to call each variant: the model's name, with the rest of the variant's own where a model has several."""
         models = Counter(record.model for record in self.variants.values())
         return {
-            variant: MODEL_NAMES[record.model] + (f" ({variant})" if models[record.model] > 1 else "")
+            variant: MODEL_NAMES[record.model]
+            + (f" ({variant.removeprefix(record.model + '-')})" if models[record.model] > 1 else "")
             for variant, record in self.variants.items()
         }
+
+    def seeds(self, variant: str) -> tuple[int, ...]:
+        """The seeds with which a variant was trained."""
+        return tuple(self.variants[variant].settings.get("seeds") or self.study.seeds)
 
 
 VerdictWord = Literal["reproduced", "not reproduced", "refuted", "not tested"]

@@ -124,7 +124,7 @@ def choose_heat_maps(study: Study, cells: Mapping[str, CellRecord]) -> list[Heat
     """
     chosen = []
     for category in study.categories:
-        here = [cells[f"{variant}/{category}/seed{study.seeds[0]}"] for variant in study.variants]
+        here = [cells[f"{variant}/{category}/seed{study.seeds_of(variant)[0]}"] for variant in study.variants]
         defects = sorted({score.defect for score in here[0].scores} - {GOOD})
         for defect in defects:
             ranks: dict[str, list[int]] = {}

@@ -11,6 +11,8 @@ from repro.errors import ReproError
 from repro.runs import Cell, RunFolder, read_json
 
 STUDIES = Path(__file__).parent / "studies"
+#: Studies whose results every paper shows, where they lie beside its report.
+ABLATIONS = ("ablation", "mvtec-ablation")
 
 Metric = Literal["image_auroc", "image_f1", "pixel_auroc", "pixel_f1", "image_ap", "pixel_ap", "aupro"]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
@@ -42,24 +44,37 @@ class FolderData(Part):
     root: str | None = None
 
 
-class EfficientAdVariant(Part):
+class VariantBase(Part):
+    #: `published`: configured as the published study's code; `sound`: as the method's own paper asks.
+    protocol: Literal["published", "sound"] = "published"
+    #: Standard deviation, in pixels, of a Gaussian blur of the resized images; the published text claims a blur,
+    #: its code has none.
+    blur: float = Field(default=0.0, ge=0, le=16)
+    #: Seeds of this variant; None: those of the study.
+    seeds: list[Seed] | None = Field(default=None, min_length=1)
+
+
+class EfficientAdVariant(VariantBase):
     """EfficientAD (arXiv 2303.14535) as anomalib builds it; one image a step, as anomalib asks."""
 
     model: Literal["efficientad"]
     size: Literal["small", "medium"] = "small"
     padding: bool = False
     epochs: int = Field(ge=1)
-    #: `random`: a patch description network with seeded random weights. `official`: anomalib's distilled teacher.
-    teacher: Literal["random", "official"]
+    #: `distilled`: the teacher that comes with the package, see models/teacher_small.md. `random`: one with seeded
+    #: random weights. `official`: anomalib's teacher, distilled on ImageNet, which is downloaded.
+    teacher: Literal["distilled", "random", "official"]
     #: Images of the penalty term. `photographs`: those that scikit-image and scikit-learn ship.
     penalty: Literal["photographs", "imagenette"]
 
 
-class PatchCoreVariant(Part):
+class PatchCoreVariant(VariantBase):
     """PatchCore (arXiv 2106.08265) as anomalib builds it."""
 
     model: Literal["patchcore"]
+    #: timm's name of the network.
     backbone: str
+    #: True: ImageNet weights, for `tf_efficientnet_lite0` from a package, for others downloaded by timm.
     #: False: weights drawn from the cell's seed, as in the published study.
     pretrained: bool
     layers: list[str] = Field(min_length=1)
@@ -107,6 +122,10 @@ class Study(Part):
         for name, variant in self.variants.items():
             if isinstance(variant, EfficientAdVariant) and self.image_size < 256:
                 raise ValueError(f"variants.{name}: EfficientAD needs image_size 256 or more")
+            if isinstance(variant, EfficientAdVariant) and variant.size != "small" and variant.teacher != "official":
+                raise ValueError(f'variants.{name}: a teacher of size {variant.size} is "official" only')
+            if len(set(variant.seeds or [])) != len(variant.seeds or []):
+                raise ValueError(f"variants.{name}.seeds holds a value twice")
             if isinstance(variant, PatchCoreVariant) and (variant.center_crop or 0) > self.image_size:
                 raise ValueError(f"variants.{name}.center_crop is larger than image_size {self.image_size}")
         for guard in self.guards:
@@ -131,8 +150,12 @@ class Study(Part):
             Cell(variant, category, seed)
             for variant in self.variants
             for category in self.categories
-            for seed in self.seeds
+            for seed in self.seeds_of(variant)
         ]
+
+    def seeds_of(self, variant: str) -> list[int]:
+        """The seeds with which a variant is trained."""
+        return self.variants[variant].seeds or self.seeds
 
 
 def names() -> list[str]:

@@ -1,45 +1,84 @@
 """A variant of the study becomes an anomalib model, with raw predictions and nothing else switched on."""
 
+import math
 from pathlib import Path
 
 from anomalib.models import EfficientAd, Patchcore
 from anomalib.models.components import AnomalibModule
+from anomalib.pre_processing import PreProcessor
+from torchvision.transforms.v2 import CenterCrop, Compose, GaussianBlur, Normalize, Resize, Transform
 
+from repro.errors import ReproError
+from repro.models import lite0
 from repro.models.coreset import BufferedPatchcore
+from repro.models.efficientad import LeanEfficientAd
+from repro.models.shipped import LITE0
 from repro.models.weights import place_penalty_images, place_teacher
-from repro.study import EfficientAdVariant, Variant
+from repro.study import EfficientAdVariant, PatchCoreVariant, Variant
+
+#: Of ImageNet, as most networks are trained to see them and anomalib normalises by.
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def build(variant: Variant, image_size: int, weights: Path) -> AnomalibModule:
     """The untrained model; `weights` is a folder to place weights and penalty images in.
 
-    Normalisation, thresholds, metrics and pictures of anomalib are off: they are computed from the stored raw
-    predictions, where anyone can recompute them.
+    Normalisation of scores, thresholds, metrics and pictures of anomalib are off: they are computed from the stored
+    raw predictions, where anyone can recompute them. Raises ReproError where weights are missing, damaged or cannot
+    be downloaded.
     """
-    size = (image_size, image_size)
+    pre_processor = PreProcessor(transform=Compose(transforms(variant, image_size)))
     if isinstance(variant, EfficientAdVariant):
         place_teacher(variant, weights / "cache")
-        return EfficientAd(
+        return LeanEfficientAd(
             imagenet_dir=place_penalty_images(variant, weights / "penalty"),
             model_size=variant.size,
             padding=variant.padding,
-            pre_processor=EfficientAd.configure_pre_processor(size),
+            pre_processor=pre_processor,
             post_processor=False,
             evaluator=False,
             visualizer=False,
         )
-    crop = None if variant.center_crop is None else (variant.center_crop, variant.center_crop)
-    return BufferedPatchcore(
-        backbone=variant.backbone,
-        layers=variant.layers,
-        pre_trained=variant.pretrained,
-        coreset_sampling_ratio=variant.coreset_ratio,
-        num_neighbors=variant.neighbours,
-        pre_processor=Patchcore.configure_pre_processor(size, crop),
-        post_processor=False,
-        evaluator=False,
-        visualizer=False,
-    )
+    # anomalib would look for the package's weights on the internet.
+    from_package = variant.pretrained and variant.backbone == LITE0
+    try:
+        model = BufferedPatchcore(
+            backbone=variant.backbone,
+            layers=variant.layers,
+            pre_trained=variant.pretrained and not from_package,
+            coreset_sampling_ratio=variant.coreset_ratio,
+            num_neighbors=variant.neighbours,
+            pre_processor=pre_processor,
+            post_processor=False,
+            evaluator=False,
+            visualizer=False,
+        )
+    except Exception as error:
+        if not variant.pretrained or from_package:
+            raise
+        mend = f'connect to the internet once, or set backbone = "{LITE0}", whose weights come with a package'
+        raise ReproError(
+            f"timm cannot load its ImageNet weights ({type(error).__name__})", where=variant.backbone, mend=mend
+        ) from error
+    if from_package:
+        lite0.fill(model.model.feature_extractor.feature_extractor)
+    return model
+
+
+def transforms(variant: Variant, image_size: int) -> list[Transform]:
+    """What happens to an image before the network: anomalib's own steps, and the variant's blur after resizing.
+
+    EfficientAD normalises inside its networks. EfficientNet-Lite0 is given what it was trained on.
+    """
+    steps: list[Transform] = [Resize((image_size, image_size), antialias=True)]
+    if variant.blur:
+        steps.append(GaussianBlur(2 * math.ceil(3 * variant.blur) + 1, variant.blur))
+    if isinstance(variant, PatchCoreVariant):
+        if variant.center_crop is not None:
+            steps.append(CenterCrop((variant.center_crop, variant.center_crop)))
+        own = variant.backbone == LITE0
+        steps.append(Normalize(lite0.MEAN if own else IMAGENET_MEAN, lite0.STD if own else IMAGENET_STD))
+    return steps
 
 
 def model_class(variant: Variant) -> type[AnomalibModule]:

@@ -7,10 +7,14 @@ from importlib.resources import files
 from pathlib import Path
 
 import torch
+from anomalib.data.utils import DownloadInfo, download_and_extract
+from anomalib.models.image.efficient_ad.lightning_model import IMAGENETTE_DOWNLOAD_INFO, WEIGHTS_DOWNLOAD_INFO
 from anomalib.models.image.efficient_ad.torch_model import SmallPatchDescriptionNetwork
 from anomalib.utils.path import get_pretrained_weights_dir
+from safetensors.torch import load_file
 
 from repro.errors import ReproError
+from repro.models import shipped
 from repro.records import WeightsRecord
 from repro.runs import fingerprint, sha256, writing
 from repro.study import EfficientAdVariant, PatchCoreVariant, Variant
@@ -40,33 +44,44 @@ PHOTOGRAPHS = {
 
 
 def place_teacher(variant: EfficientAdVariant, cache: Path) -> None:
-    """Make anomalib find the variant's teacher; a random one goes into a cache folder of the study's own.
+    """Make anomalib find the variant's teacher; any but the official one goes into a cache folder of the study's own.
 
-    The user's own cache is never written to: a random teacher there would be taken for the real one later.
+    The user's own cache is never written to: another teacher there would be taken for the official one later.
+    Raises ReproError where the distilled teacher's file is missing or damaged, or the official one out of reach.
     """
     if variant.teacher == "official":
+        if not _teacher_file(variant).parent.is_dir():
+            mend = f'unpack it to {_teacher_file(variant).parent}, or set teacher = "distilled"'
+            download(WEIGHTS_DOWNLOAD_INFO, Path(get_pretrained_weights_dir()), mend)
         return
-    if variant.size != "small":
-        raise ReproError(
-            "there is no random teacher of this size",
-            where=f"variant with size {variant.size}",
-            mend='use size = "small"',
-        )
     os.environ["XDG_CACHE_HOME"] = str(cache.resolve())
     if not get_pretrained_weights_dir().is_relative_to(cache.resolve()):
         raise ReproError(
             "anomalib does not heed XDG_CACHE_HOME on this platform", where=cache, mend='set teacher = "official"'
         )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(TEACHER_SEED)
-        state = SmallPatchDescriptionNetwork(out_channels=TEACHER_CHANNELS).state_dict()
+    state = random_teacher() if variant.teacher == "random" else distilled_teacher()
     with writing(_teacher_file(variant)) as beside:
         torch.save(state, beside)
+
+
+def random_teacher() -> dict[str, torch.Tensor]:
+    """State of a small patch description network with seeded random weights, never trained."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(TEACHER_SEED)
+        return SmallPatchDescriptionNetwork(out_channels=TEACHER_CHANNELS).state_dict()
+
+
+def distilled_teacher() -> dict[str, torch.Tensor]:
+    """State, in float32, of the small patch description network that comes with the package."""
+    return {name: tensor.float() for name, tensor in load_file(shipped.teacher_file()).items()}
 
 
 def place_penalty_images(variant: EfficientAdVariant, folder: Path) -> Path:
     """The folder to give anomalib as `imagenet_dir`, filled where the images come with packages."""
     if variant.penalty == "imagenette":
+        if not IMAGENETTE.is_dir():
+            mend = f'unpack it to {IMAGENETTE.resolve()}, or set penalty = "photographs"'
+            download(IMAGENETTE_DOWNLOAD_INFO, IMAGENETTE, mend)
         return IMAGENETTE
     for package, names in PHOTOGRAPHS.items():
         for name in names:
@@ -76,14 +91,32 @@ def place_penalty_images(variant: EfficientAdVariant, folder: Path) -> Path:
     return folder
 
 
+def download(info: DownloadInfo, folder: Path, mend: str) -> None:
+    """Download and unpack into a folder; ReproError where that fails, and no folder where there was none."""
+    new = not folder.exists()
+    try:
+        download_and_extract(folder, info)
+    except (OSError, ValueError) as error:
+        if new:
+            # anomalib takes a folder that is there, even an empty one, for a finished download.
+            shutil.rmtree(folder, ignore_errors=True)
+        reason = str(error) or type(error).__name__
+        raise ReproError(f"cannot be downloaded ({reason})", where=info.url, mend=mend) from error
+
+
 def describe(variant: Variant, penalty_folder: Path) -> dict[str, WeightsRecord]:
     """Where a variant's weights and images come from, by role; asked after fitting, when all of them are there."""
     if isinstance(variant, PatchCoreVariant):
-        source = "timm's ImageNet weights" if variant.pretrained else "random weights drawn from the seed of the cell"
-        kind = "timm" if variant.pretrained else "random"
-        return {"backbone": WeightsRecord(kind=kind, description=f"{variant.backbone} with {source}", sha256=None)}
+        kind, source, digest = "random", "random weights drawn from the seed of the cell", None
+        if variant.pretrained and variant.backbone == shipped.LITE0:
+            kind, digest = "package", shipped.LITE0_SHA256
+            source = f"ImageNet weights from the package {shipped.LITE0_PACKAGE}"
+        elif variant.pretrained:
+            kind, source = "timm", "timm's ImageNet weights"
+        return {"backbone": WeightsRecord(kind=kind, description=f"{variant.backbone} with {source}", sha256=digest)}
     network = "patch description network"
     teacher = {
+        "distilled": f"{network} distilled from EfficientNet-Lite0, shipped with this software",
         "random": f"{network} with seeded random weights, never trained",
         "official": f"{network} distilled from WideResNet-101, published by anomalib",
     }

@@ -1,0 +1,80 @@
+"""Crops in, what the teacher should say of them out: features of EfficientNet-Lite0 at the PDN's places.
+
+Section 3.1 and appendix of the EfficientAD paper (arXiv 2303.14535), with its WideResNet-101 exchanged: features of
+two strides of a backbone that sees the image at twice the size, pooled over 3 x 3, brought to one map, pooled to 384
+channels, each normalised to mean 0 and variance 1.
+"""
+
+from collections.abc import Iterable
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from repro.models import lite0
+
+CHANNELS = 384
+#: The small PDN without padding: distance of its outputs' centres and the first centre, in pixels
+#: (`repro.receptive_field` derives them: jump 4, receptive field 33).
+JUMP, FIRST = 4, 16.0
+#: Layers whose output is taken: the first 1 x 1 convolution of a stage widens the map that the stage before it made.
+LAYERS = {"blocks.3.0.bn1": "240 channels, stride 8", "blocks.5.0.bn1": "672 channels, stride 16"}
+
+
+class Targets:
+    """Feature targets; `normalise` must have been called before `__call__`."""
+
+    def __init__(self) -> None:
+        network = lite0.load()
+        self._stem = nn.Sequential(network.conv_stem, network.bn1, *network.blocks[:3])
+        fourth, fifth, sixth = network.blocks[3], network.blocks[4], network.blocks[5]
+        self._first = nn.Sequential(fourth[0].conv_pw, fourth[0].bn1)
+        self._middle = nn.Sequential(fourth, fifth)
+        self._second = nn.Sequential(sixth[0].conv_pw, sixth[0].bn1)
+        self.mean = torch.zeros(CHANNELS)
+        self.std = torch.ones(CHANNELS)
+
+    def normalise(self, batches: Iterable[torch.Tensor]) -> None:
+        """Measure mean and standard deviation of each channel over the crops."""
+        raw = [self.raw(crops, outputs_of(crops.shape[-1])) for crops in batches]
+        values = torch.cat(raw).movedim(1, 0).flatten(1)
+        self.mean, self.std = values.mean(1), values.std(1)
+
+    def __call__(self, crops: torch.Tensor, outputs: int, offset: float = 0.0) -> torch.Tensor:
+        """Normalised targets [B, 384, outputs, outputs] of crops [B, 3, H, H] in 0..1.
+
+        `outputs` is the width of the PDN's map, `offset` where its input begins in the crop, in pixels.
+        """
+        raw = self.raw(crops, outputs, offset)
+        return (raw - self.mean[:, None, None]) / self.std[:, None, None]
+
+    def raw(self, crops: torch.Tensor, outputs: int, offset: float = 0.0) -> torch.Tensor:
+        """As `__call__`, not normalised."""
+        with torch.no_grad():
+            return self._raw(crops, outputs, offset)
+
+    def _raw(self, crops: torch.Tensor, outputs: int, offset: float) -> torch.Tensor:
+        side = crops.shape[-1]
+        large = functional.interpolate(crops, scale_factor=2, mode="bilinear", align_corners=False)
+        mean, std = torch.tensor(lite0.MEAN)[:, None, None], torch.tensor(lite0.STD)[:, None, None]
+        stem = self._stem((large - mean) / std)
+        centres = offset + FIRST + JUMP * torch.arange(outputs) + 0.5
+        places = centres * 2 / side - 1
+        grid = torch.stack(torch.meshgrid(places, places, indexing="xy"), -1).expand(len(crops), -1, -1, -1)
+        maps = [
+            functional.grid_sample(
+                functional.avg_pool2d(features, 3, stride=1, padding=1, count_include_pad=False),
+                grid,
+                padding_mode="border",
+                align_corners=False,
+            )
+            for features in (self._first(stem), self._second(self._middle(stem)))
+        ]
+        joined = torch.cat(maps, 1).flatten(2).movedim(1, 2)
+        pooled = functional.adaptive_avg_pool1d(joined, CHANNELS)
+        return pooled.movedim(2, 1).unflatten(2, (outputs, outputs))
+
+
+def outputs_of(side: int) -> int:
+    """Width of the small PDN's map, without padding, for an input of that width."""
+    return (side - 33) // JUMP + 1

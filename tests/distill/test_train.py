@@ -1,0 +1,55 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from repro.distill import images, train
+from repro.errors import ReproError
+
+RECIPE = train.Recipe(seed=5, steps=4, batch=2, warm_up=1, normalising=1, window=49)
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "SCENES", 2)
+    monkeypatch.setattr(train, "EVERY", 2)
+
+
+def test_a_training_that_was_interrupted_ends_with_the_same_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = train.train(RECIPE, tmp_path / "whole.pt")
+    step = train._step
+
+    def interrupted(recipe: train.Recipe, state: train.State) -> float:
+        if state.step == 3:
+            raise KeyboardInterrupt
+        return step(recipe, state)
+
+    monkeypatch.setattr(train, "_step", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        train.train(RECIPE, tmp_path / "broken.pt")
+    monkeypatch.setattr(train, "_step", step)
+    resumed = train.begin(RECIPE, tmp_path / "broken.pt")
+    assert resumed.step == 2
+    resumed = train.train(RECIPE, tmp_path / "broken.pt")
+    assert resumed.curve == whole.curve
+    assert all(torch.equal(a, b) for a, b in zip(whole.network.parameters(), resumed.network.parameters(), strict=True))
+
+
+def test_a_checkpoint_of_other_settings_and_a_damaged_one_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.pt"
+    torch.save({"recipe": {"seed": 1}}, path)
+    with pytest.raises(ReproError, match=r"was begun with other settings.*delete it"):
+        train.begin(RECIPE, path)
+    path.write_bytes(b"no")
+    with pytest.raises(ReproError, match=r"not a checkpoint.*delete it"):
+        train.begin(RECIPE, path)
+
+
+def test_the_learning_rate_warms_up_and_falls_to_nought() -> None:
+    recipe = train.Recipe(steps=1000, warm_up=100, peak=1.0)
+    assert recipe.rate(0) == pytest.approx(0.01)
+    assert recipe.rate(100) == pytest.approx(1.0)
+    assert recipe.rate(550) == pytest.approx(0.5)
+    assert recipe.rate(999) < 1e-4

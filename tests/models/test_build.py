@@ -1,0 +1,90 @@
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+
+import pytest
+import torch
+from anomalib.models import EfficientAd, Patchcore
+from torchvision.transforms.v2 import Compose
+
+from repro.errors import ReproError
+from repro.models import lite0
+from repro.models.build import build, transforms
+from repro.models.shipped import LITE0
+from repro.study import EfficientAdVariant, PatchCoreVariant
+
+IMAGE = torch.rand(1, 3, 300, 280, generator=torch.Generator().manual_seed(0))
+
+
+def patchcore(**settings: Any) -> PatchCoreVariant:
+    plain = {"backbone": "resnet18", "pretrained": False, "layers": ["layer2"], "neighbours": 3, "coreset_ratio": 0.1}
+    return PatchCoreVariant(model="patchcore", **(plain | settings))
+
+
+def efficientad(**settings: Any) -> EfficientAdVariant:
+    return EfficientAdVariant(model="efficientad", epochs=1, penalty="photographs", **settings)
+
+
+def test_images_are_prepared_as_anomalib_prepares_them() -> None:
+    theirs = Patchcore.configure_pre_processor((256, 256), (224, 224)).transform
+    assert torch.equal(Compose(transforms(patchcore(center_crop=224), 256))(IMAGE), theirs(IMAGE))
+    theirs = EfficientAd.configure_pre_processor((256, 256)).transform
+    assert torch.equal(Compose(transforms(efficientad(teacher="random"), 256))(IMAGE), theirs(IMAGE))
+
+
+def test_a_blur_smooths_the_resized_image_and_keeps_its_mean() -> None:
+    sharp = Compose(transforms(efficientad(teacher="random"), 256))(IMAGE)
+    blurred = Compose(transforms(efficientad(teacher="random", blur=1.0), 256))(IMAGE)
+    assert blurred.shape == sharp.shape
+    assert blurred.std() < 0.5 * sharp.std()
+    assert abs(blurred.mean() - sharp.mean()) < 1e-3
+
+
+def test_the_packages_weights_are_in_the_backbone_and_its_images_normalised_as_it_was_trained(tmp_path: Path) -> None:
+    variant = patchcore(backbone=LITE0, pretrained=True, layers=["blocks.2", "blocks.4"])
+    extractor = build(variant, 256, tmp_path).model.feature_extractor.feature_extractor
+    assert torch.equal(extractor.conv_stem.weight, lite0.load().conv_stem.weight)
+    white = Compose(transforms(variant, 256))(torch.ones(1, 3, 64, 64))
+    assert torch.allclose(white, torch.ones(()))
+
+
+def test_weights_that_cannot_be_downloaded_are_named_with_those_that_can_be_had(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    with pytest.raises(ReproError, match="cannot load its ImageNet weights") as caught:
+        build(patchcore(backbone="resnet14t", pretrained=True), 256, tmp_path)
+    assert LITE0 in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("key", "value"), [("teacher", "official"), ("penalty", "imagenette")])
+def test_what_cannot_be_downloaded_is_named_with_where_to_put_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str, value: str
+) -> None:
+    def refuse(target: Path, info: object) -> None:
+        del info
+        target.mkdir(parents=True, exist_ok=True)
+        raise URLError("no route to host")
+
+    monkeypatch.setattr("repro.models.weights.download_and_extract", refuse)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    variant = EfficientAdVariant.model_validate(efficientad(teacher="random").model_dump() | {key: value})
+    with pytest.raises(ReproError, match=rf"cannot be downloaded .*no route to host.*unpack it to .*or set {key}"):
+        build(variant, 256, tmp_path / "weights")
+    assert not (tmp_path / "datasets" / "imagenette").exists()
+
+
+def test_the_distilled_teacher_lies_where_anomalib_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from repro.models.weights import describe, distilled_teacher
+
+    monkeypatch.setenv("XDG_CACHE_HOME", "")
+    variant = efficientad(teacher="distilled")
+    model = build(variant, 256, tmp_path)
+    model.prepare_pretrained_model()
+    for name, tensor in distilled_teacher().items():
+        assert torch.equal(model.model.teacher.state_dict()[name], tensor)
+    assert describe(variant, tmp_path / "penalty")["teacher"].kind == "distilled"

@@ -1,0 +1,47 @@
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+import timm
+import torch
+from PIL import Image
+from torchvision.transforms.v2.functional import normalize, pil_to_tensor, resize
+
+from repro.errors import ReproError
+from repro.models import lite0
+from repro.models.shipped import LITE0, lite0_file
+
+#: ImageNet's classes tabby, tiger cat and Egyptian cat; espresso and cup.
+CATS, COFFEES = {281, 282, 285}, {967, 968}
+
+
+@pytest.mark.parametrize(("name", "classes"), [("chelsea.png", CATS), ("coffee.png", COFFEES)])
+def test_the_network_recognises_photographs(name: str, classes: set[int]) -> None:
+    with (files("skimage.data") / name).open("rb") as stream, Image.open(stream) as photograph:
+        image = resize(pil_to_tensor(photograph.convert("RGB")), [224, 224]) / 255
+    with torch.no_grad():
+        scores = lite0.load()(normalize(image, list(lite0.MEAN), list(lite0.STD))[None])[0]
+    assert int(scores.argmax()) in classes
+
+
+def test_the_part_that_extracts_features_gets_the_same_weights() -> None:
+    part = timm.create_model(LITE0, pretrained=False, features_only=True, out_indices=(2, 3))
+    lite0.fill(part)
+    whole = lite0.load().state_dict()
+    state = part.state_dict()
+    assert len(state) > 100
+    assert all(torch.equal(tensor, whole[name]) for name, tensor in state.items())
+
+
+def test_every_tensors_shape_is_checked() -> None:
+    wanted = timm.create_model(LITE0, pretrained=False).state_dict()
+    last = list(wanted)[-1]
+    with pytest.raises(ReproError, match=rf"_fc\.bias has shape \(1000,\), {last} of {LITE0} has \(999,\)"):
+        lite0.state_for(wanted | {last: torch.zeros(999)}, lite0_file())
+
+
+def test_another_number_of_tensors_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "weights.pth"
+    torch.save({"weight": torch.zeros(1)}, path)
+    with pytest.raises(ReproError, match=r"holds 1 tensors, tf_efficientnet_lite0 has 296"):
+        lite0.state_for(timm.create_model(LITE0, pretrained=False).state_dict(), path)
