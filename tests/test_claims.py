@@ -65,3 +65,17 @@ def test_a_study_without_a_model_does_not_test_the_claims_about_it(results: Resu
     judged = by_claim(results.model_copy(update={"cells": cells, "variants": variants}))
     assert judged["patchcore-epochs"].verdict == judged["pretrained-cnn"].verdict == "not tested"
     assert judged["efficientnet"].verdict == "refuted"
+
+
+def test_a_sound_variant_says_nothing_of_what_the_published_configuration_is(results: Results) -> None:
+    published = results.variants["patchcore"]
+    sound = published.model_copy(update={"settings": published.settings | {"protocol": "sound", "pretrained": True}})
+    both = results.model_copy(update={"variants": {"patchcore-pretrained": sound, **results.variants}})
+    assert by_claim(both)["pretrained-cnn"].evidence == "variants.patchcore.settings.pretrained"
+    only = results.model_copy(update={"variants": {**results.variants, "patchcore": sound}})
+    judged = by_claim(only)
+    assert judged["pretrained-cnn"].verdict == judged["patchcore-epochs"].verdict == "not tested"
+
+
+def test_a_study_without_queries_does_not_test_the_similarity(results: Results) -> None:
+    assert by_claim(results.model_copy(update={"retrieval": {}}))["similarity"].verdict == "not tested"

@@ -42,6 +42,12 @@ def judge(results: Results) -> list[Verdict]:
 
 
 def _similarity(results: Results) -> dict[str, Any]:
+    rule = (
+        "Refuted where the published feature takes at most two values and the filter admits only the query's "
+        "own label: the hits then follow from the filter, not from similarity."
+    )
+    if not results.retrieval:
+        return _no_cell(rule)
     features = {key: record.published for key, record in results.retrieval.items()}
     most = max(feature.distinct_vectors for feature in features.values())
     lists = max(feature.distinct_hit_lists for feature in features.values())
@@ -51,8 +57,7 @@ def _similarity(results: Results) -> dict[str, Any]:
         "measured": f"at most {most} distinct vectors in a collection of up to {queries}, whose queries together get "
         f"at most {lists} different lists of hits",
         "verdict": "refuted" if most <= 2 and filtered else "not reproduced",
-        "rule": "Refuted where the published feature takes at most two values and the filter admits only the query's "
-        "own label: the hits then follow from the filter, not from similarity.",
+        "rule": rule,
         "evidence": f"retrieval.{next(iter(features))}.published.distinct_vectors",
     }
 

@@ -245,7 +245,7 @@ class Results(Record):
     cells: dict[str, CellRecord]
     #: By category; the same images for every variant.
     heat_maps: tuple[HeatMap, ...]
-    #: By cell key.
+    #: By cell key; empty for a study without queries.
     retrieval: dict[str, RetrievalRecord]
     receptive_field: ReceptiveFieldRecord
 

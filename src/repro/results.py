@@ -73,7 +73,9 @@ def results(folder: RunFolder, study: Study) -> None:
             }
             for cell in study.cells
         },
-        "retrieval": {cell.key: read_json(folder.cell(cell) / "hits.json", mend=mend) for cell in study.cells},
+        "retrieval": {
+            cell.key: read_json(folder.cell(cell) / "hits.json", mend=mend) for cell in study.cells if study.queries
+        },
         "receptive_field": read_json(folder.receptive_field, mend=mend),
     }
     cells = {key: CellRecord.model_validate(cell) for key, cell in content["cells"].items()}

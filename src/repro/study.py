@@ -111,6 +111,7 @@ class Study(Part):
     data: Annotated[ProceduralData | FolderData, Field(discriminator="source")]
     variants: dict[Name, Variant] = Field(min_length=1)
     #: Test images whose neighbours the paper shows, without the file's ending, for example `grid/broken/000`.
+    #: None named: there is no similarity search.
     queries: list[str] = []
     guards: list[Guard] = []
 
