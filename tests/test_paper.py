@@ -125,7 +125,7 @@ def test_ablations_that_lie_beside_a_report_are_shown_with_their_differences(tmp
     write_json(tmp_path / "report" / "ablation" / "results.json", content)
     text = rendered(folder)
     section = text.split("## 9 Ablations")[1].split("## 10 Limitations")[0]
-    assert "| EfficientAD | Distilled teacher instead of a random one | 0.0000 (0) |" in section
+    assert "| EfficientAD | A distilled teacher instead of a random one | 0.0000 (0) |" in section
     assert "| EfficientAD (distilled) | teacher, distilled |" in section
     assert "On the images of this study" in section
     assert "## Appendix E: Ablations by category" in text

@@ -13,9 +13,9 @@ METRICS = ("image_auroc", "image_f1", "pixel_auroc", "pixel_f1", "aupro")
 #: Settings whose other value is the question, with the value that stands for what is asked after.
 QUESTIONS = {"pretrained": True, "teacher": "distilled", "blur": None}
 WORDS = {
-    "pretrained": "ImageNet weights instead of random ones",
-    "teacher": "Distilled teacher instead of a random one",
-    "blur": "Gaussian blur of the images",
+    "pretrained": "Pre-training on ImageNet",
+    "teacher": "A distilled teacher instead of a random one",
+    "blur": "A Gaussian blur of the images",
 }
 
 
