@@ -96,3 +96,10 @@ def test_the_paper_knows_whether_the_ablation_saw_its_own_images() -> None:
     content["data"]["categories"]["grid"]["fingerprint"] = "ee" * 32
     (one,) = ablations([Results.model_validate(content)], paper())
     assert not one["same_images"]
+
+
+def test_variants_are_called_by_their_model_and_the_rest_of_their_name() -> None:
+    variants = {name: settings() for name in ("patchcore", "patchcore-pretrained", "other")}
+    several = study(variants, {})
+    assert list(several.names.values()) == ["PatchCore", "PatchCore (pretrained)", "PatchCore (other)"]
+    assert study({"patchcore-pretrained": settings()}, {}).names == {"patchcore-pretrained": "PatchCore"}

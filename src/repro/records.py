@@ -253,11 +253,11 @@ class Results(Record):
     def names(self) -> dict[str, str]:
         """What to call each variant: the model's name, with the rest of the variant's own where a model has several."""
         models = Counter(record.model for record in self.variants.values())
-        return {
-            variant: MODEL_NAMES[record.model]
-            + (f" ({variant.removeprefix(record.model + '-')})" if models[record.model] > 1 else "")
-            for variant, record in self.variants.items()
-        }
+        names = {}
+        for variant, record in self.variants.items():
+            rest = variant.removeprefix(record.model).removeprefix("-")
+            names[variant] = MODEL_NAMES[record.model] + (f" ({rest})" if rest and models[record.model] > 1 else "")
+        return names
 
     def seeds(self, variant: str) -> tuple[int, ...]:
         """The seeds with which a variant was trained."""
