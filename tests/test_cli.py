@@ -64,7 +64,7 @@ def root(tmp_path: Path) -> Iterator[Path]:
             ["--categories", "leather", "--qdrant-url", "http://127.0.0.1:9"],
             "http://127.0.0.1:9: no Qdrant answers",
         ),
-        ("", ["--study", "nonsense"], "use one of embedded, mvtec, smoke"),
+        ("", ["--study", "nonsense"], "use one of ablation, embedded, mvtec, mvtec-ablation, smoke"),
         ("", ["--study", "embedded"], "study embedded: draws its own images; leave --data-root out"),
         ("lost", ["--categories", "leather"], "ground_truth/cut/000_mask.png: missing"),
     ],
