@@ -10,8 +10,8 @@ from repro.records import MODEL_NAMES, CellRecord, Results
 from repro.stat import Stat, stat
 
 METRICS = ("image_auroc", "image_f1", "pixel_auroc", "pixel_f1", "aupro")
-#: Settings whose other value is the question, with the value that stands for what is asked after.
-QUESTIONS = {"pretrained": True, "teacher": "distilled", "blur": None}
+#: Settings that are asked after, each with its value before the change.
+BEFORE = {"pretrained": False, "teacher": "random", "blur": 0.0}
 WORDS = {
     "pretrained": "Pre-training on ImageNet",
     "teacher": "A distilled teacher instead of a random one",
@@ -68,13 +68,13 @@ def _ablation(results: Results, paper: Results) -> dict[str, Any]:
 
 
 def _contrasts(results: Results, categories: Sequence[str]) -> Iterable[Contrast]:
-    """Pairs of variants of a model whose settings differ in one of the questions and in nothing else."""
+    """Pairs of variants of a model whose settings differ in one that is asked after and in nothing else."""
     for without, given in permutations(results.variants, 2):
         first, second = (results.variants[name] for name in (without, given))
         if first.model != second.model:
             continue
         keys = [key for key in second.settings if key != "seeds" and first.settings.get(key) != second.settings[key]]
-        if len(keys) != 1 or keys[0] not in QUESTIONS or not _answers(keys[0], first.settings, second.settings):
+        if len(keys) != 1 or keys[0] not in BEFORE or first.settings[keys[0]] != BEFORE[keys[0]]:
             continue
         before = [_means(results, without, [category]) for category in categories]
         after = [_means(results, given, [category]) for category in categories]
@@ -91,11 +91,6 @@ def _contrasts(results: Results, categories: Sequence[str]) -> Iterable[Contrast
             risen=tuple(sum(round(new, 4) > round(old, 4) for old, new in pair) for pair in pairs),
             categories=len(categories),
         )
-
-
-def _answers(key: str, before: dict[str, Any], after: dict[str, Any]) -> bool:
-    wanted = QUESTIONS[key]
-    return bool(before[key] < after[key]) if wanted is None else bool(after[key] == wanted)
 
 
 def _means(results: Results, variant: str, categories: Sequence[str]) -> list[Stat]:

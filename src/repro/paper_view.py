@@ -131,7 +131,7 @@ def _variant(results: Results, variant: str, name: str, figures: Figures) -> dic
         "name": name,
         "model": record.model,
         "settings": {key: _setting(value) for key, value in record.settings.items() if not _unset(key, value)},
-        "protocol": record.settings.get("protocol", "published"),
+        "seeds": len(results.seeds(variant)),
         "weights": record.weights,
         "rows": rows,
         "findings": {metric: _finding(categories, column) for metric, column in zip(METRICS, columns, strict=True)},
@@ -265,9 +265,8 @@ def _sheet(results: Results, figure: FigureRecord) -> dict[str, Any]:
     counts = {}
     for key, record in results.retrieval.items():
         cell = results.cells[key]
-        if (cell.variant, cell.category) == (figure.variant, figure.category) and cell.seed == results.seeds(
-            cell.variant
-        )[0]:
+        shown = (figure.variant, figure.category, results.seeds(cell.variant)[0])
+        if (cell.variant, cell.category, cell.seed) == shown:
             for name, feature in (("published", record.published), ("patches", record.patch_embedding)):
                 for query in feature.queries:
                     if query.image == figure.query:

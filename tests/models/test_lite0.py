@@ -20,7 +20,9 @@ def test_the_network_recognises_photographs(name: str, classes: set[int]) -> Non
     with (files("skimage.data") / name).open("rb") as stream, Image.open(stream) as photograph:
         image = resize(pil_to_tensor(photograph.convert("RGB")), [224, 224]) / 255
     with torch.no_grad():
-        scores = lite0.load()(normalize(image, list(lite0.MEAN), list(lite0.STD))[None])[0]
+        network = lite0.load()
+        seen = normalize(image, list(network.default_cfg["mean"]), list(network.default_cfg["std"]))
+        scores = network(seen[None])[0]
     assert int(scores.argmax()) in classes
 
 

@@ -58,7 +58,8 @@ def measures(state: dict[str, torch.Tensor], targets: Targets) -> dict[str, floa
 def card(facts: dict[str, Any]) -> str:
     """The model card in GitHub-flavoured Markdown."""
     explained, recipe, curve = facts["explained_variance"], facts["recipe"], facts["curve"]
-    shown = curve[:: max(1, len(curve) // 12)]
+    every = max(1, len(curve) // 12)
+    shown = curve[every - 1 :: every]
     layers = " and ".join(f"`{name}` ({words})" for name, words in LAYERS.items())
     held_out = ", ".join(name for names in images.HELD_OUT.values() for name in names)
     train = ", ".join(name for names in images.TRAIN.values() for name in names)

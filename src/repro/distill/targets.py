@@ -10,6 +10,7 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 from torch.nn import functional
+from torchvision.transforms.v2 import Normalize
 
 from repro.models import lite0
 
@@ -26,6 +27,7 @@ class Targets:
 
     def __init__(self) -> None:
         network = lite0.load()
+        self._normalised = Normalize(network.default_cfg["mean"], network.default_cfg["std"])
         self._stem = nn.Sequential(network.conv_stem, network.bn1, *network.blocks[:3])
         fourth, fifth, sixth = network.blocks[3], network.blocks[4], network.blocks[5]
         self._first = nn.Sequential(fourth[0].conv_pw, fourth[0].bn1)
@@ -56,8 +58,7 @@ class Targets:
     def _raw(self, crops: torch.Tensor, outputs: int, offset: float) -> torch.Tensor:
         side = crops.shape[-1]
         large = functional.interpolate(crops, scale_factor=2, mode="bilinear", align_corners=False)
-        mean, std = torch.tensor(lite0.MEAN)[:, None, None], torch.tensor(lite0.STD)[:, None, None]
-        stem = self._stem((large - mean) / std)
+        stem = self._stem(self._normalised(large))
         centres = offset + FIRST + JUMP * torch.arange(outputs) + 0.5
         places = centres * 2 / side - 1
         grid = torch.stack(torch.meshgrid(places, places, indexing="xy"), -1).expand(len(crops), -1, -1, -1)

@@ -23,7 +23,7 @@ class Recipe:
     #: Sized for less than two hours on two CPU cores.
     steps: int = 1800
     batch: int = 8
-    #: Side of the PDN's input, cut from the middle half of a crop, in pixels: the backbone sees the rest around it.
+    #: Side of the PDN's input, cut from the middle of a crop, in pixels: the backbone sees the rest around it.
     window: int = 97
     #: Adam's learning rate: linear warm-up to `peak`, then a cosine to zero.
     peak: float = 1e-3

@@ -3,6 +3,7 @@
 import math
 from pathlib import Path
 
+import timm
 from anomalib.models import EfficientAd, Patchcore
 from anomalib.models.components import AnomalibModule
 from anomalib.pre_processing import PreProcessor
@@ -15,9 +16,6 @@ from repro.models.efficientad import LeanEfficientAd
 from repro.models.shipped import LITE0
 from repro.models.weights import place_penalty_images, place_teacher
 from repro.study import EfficientAdVariant, PatchCoreVariant, Variant
-
-#: Of ImageNet, as most networks are trained to see them and anomalib normalises by.
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def build(variant: Variant, image_size: int, weights: Path) -> AnomalibModule:
@@ -68,7 +66,8 @@ def build(variant: Variant, image_size: int, weights: Path) -> AnomalibModule:
 def transforms(variant: Variant, image_size: int) -> list[Transform]:
     """What happens to an image before the network: anomalib's own steps, and the variant's blur after resizing.
 
-    EfficientAD normalises inside its networks. EfficientNet-Lite0 is given what it was trained on.
+    EfficientAD normalises inside its networks. anomalib normalises for every backbone by ImageNet's mean and standard
+    deviation; here it is by those that timm says the backbone was trained with, for most the same.
     """
     steps: list[Transform] = [Resize((image_size, image_size), antialias=True)]
     if variant.blur:
@@ -76,8 +75,8 @@ def transforms(variant: Variant, image_size: int) -> list[Transform]:
     if isinstance(variant, PatchCoreVariant):
         if variant.center_crop is not None:
             steps.append(CenterCrop((variant.center_crop, variant.center_crop)))
-        own = variant.backbone == LITE0
-        steps.append(Normalize(lite0.MEAN if own else IMAGENET_MEAN, lite0.STD if own else IMAGENET_STD))
+        trained = timm.get_pretrained_cfg(variant.backbone)
+        steps.append(Normalize(trained.mean, trained.std))
     return steps
 
 

@@ -9,9 +9,6 @@ from torch import nn
 from repro.errors import ReproError
 from repro.models.shipped import LITE0, LITE0_PACKAGE, lite0_file
 
-#: What the network was trained to see, per channel of an image in 0..1 (timm's configuration of it).
-MEAN, STD = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
-
 
 def load() -> nn.Module:
     """timm's `tf_efficientnet_lite0` in evaluation mode with the package's ImageNet weights.
