@@ -58,9 +58,10 @@ def thin(made: EfficientAd) -> EfficientAd:
 
 
 def batches() -> Iterator[ImageBatch]:
-    generator = torch.Generator().manual_seed(5)
+    """Three images again and again, as in epochs."""
+    images = torch.rand(3, 1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(5))
     while True:
-        yield ImageBatch(image=torch.rand(1, 3, SIDE, SIDE, generator=generator))
+        yield from (ImageBatch(image=image) for image in images)
 
 
 def gradients(made: EfficientAd) -> dict[str, Tensor]:
@@ -124,6 +125,17 @@ def test_training_gives_anomalibs_weights() -> None:
     assert moved == {name for name in start if name.startswith(("model.student.", "model.ae."))}
     # Adam moves a weight by about the learning rate, 1e-4, a step whatever the gradient's size.
     assert max(float((ours[name] - theirs[name]).abs().max()) for name in theirs) < 1e-6
+
+
+def test_the_teacher_sees_a_training_image_once() -> None:
+    made = thin(model(Ours, teacher_out_channels=24))
+    seen: list[Tensor] = []
+    made.model.teacher.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
+    for batch, _ in zip(batches(), range(6), strict=False):
+        made.training_step(batch)
+    originals = [batch.image for batch, _ in zip(batches(), range(3), strict=False)]
+    assert [sum(torch.equal(image, original) for image in seen) for original in originals] == [1, 1, 1]
+    assert len(seen) == 3 + 6
 
 
 def test_a_checkpoint_is_one_of_anomalibs(tmp_path: Path) -> None:

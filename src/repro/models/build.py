@@ -4,15 +4,14 @@ import math
 from pathlib import Path
 
 import timm
-from anomalib.models import EfficientAd, Patchcore
 from anomalib.models.components import AnomalibModule
 from anomalib.pre_processing import PreProcessor
 from torchvision.transforms.v2 import CenterCrop, Compose, GaussianBlur, Normalize, Resize, Transform
 
 from repro.errors import ReproError
 from repro.models import lite0
-from repro.models.coreset import BufferedPatchcore
 from repro.models.efficientad import LeanEfficientAd
+from repro.models.patchcore import LeanPatchcore
 from repro.models.shipped import LITE0
 from repro.models.weights import place_penalty_images, place_teacher
 from repro.study import EfficientAdVariant, PatchCoreVariant, Variant
@@ -40,7 +39,7 @@ def build(variant: Variant, image_size: int, weights: Path) -> AnomalibModule:
     # anomalib would look for the package's weights on the internet.
     from_package = variant.pretrained and variant.backbone == LITE0
     try:
-        model = BufferedPatchcore(
+        model = LeanPatchcore(
             backbone=variant.backbone,
             layers=variant.layers,
             pre_trained=variant.pretrained and not from_package,
@@ -81,5 +80,5 @@ def transforms(variant: Variant, image_size: int) -> list[Transform]:
 
 
 def model_class(variant: Variant) -> type[AnomalibModule]:
-    """The anomalib class of a variant."""
-    return {"efficientad": EfficientAd, "patchcore": Patchcore}[variant.model]
+    """What `load_from_checkpoint` of a variant belongs to."""
+    return {"efficientad": LeanEfficientAd, "patchcore": LeanPatchcore}[variant.model]

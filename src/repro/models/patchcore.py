@@ -1,0 +1,74 @@
+"""PatchCore: anomalib's, its memory bank filled and selected in place, its nearest neighbours found by one product."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from anomalib.data import Batch
+from anomalib.models import Patchcore
+from anomalib.models.image.patchcore.torch_model import PatchcoreModel
+from torch import Tensor
+
+from repro.models.coreset import ExactKCenterGreedy
+
+#: Patches whose products with the memory bank are held at once.
+CHUNK = 1024
+
+
+class LeanPatchcoreModel(PatchcoreModel):
+    """anomalib's network and memory bank with a search that passes over the distances once."""
+
+    def nearest_neighbors(self, embedding: Tensor, n_neighbors: int) -> tuple[Tensor, Tensor]:
+        """Distances to the nearest of the memory bank and their indices, both [N, k], or [N] for one neighbour.
+
+        `embedding` has shape [N, D]. The nearest c of a patch x is where x.c - |c|^2 / 2 is largest, one product and
+        one maximum; anomalib computes all distances, which takes six passes over them.
+        Source: anomalib 2.7, `PatchcoreModel.nearest_neighbors`; equal to it but for rounding.
+        """
+        if n_neighbors != 1:
+            return super().nearest_neighbors(embedding, n_neighbors)
+        halves = (self.memory_bank * self.memory_bank).sum(1) / -2
+        found = [torch.addmm(halves, part, self.memory_bank.T).max(1) for part in embedding.split(CHUNK)]
+        largest, indices = torch.cat([one.values for one in found]), torch.cat([one.indices for one in found])
+        squares = (embedding * embedding).sum(1) - 2 * largest
+        return squares.clamp_min(0).sqrt(), indices
+
+
+class LeanPatchcore(Patchcore):
+    """anomalib's PatchCore on less memory and time; what it computes is anomalib's, checkpoints included."""
+
+    def __init__(
+        self,
+        backbone: str = "wide_resnet50_2",
+        layers: Sequence[str] = ("layer2", "layer3"),
+        pre_trained: bool = True,
+        coreset_sampling_ratio: float = 0.1,
+        num_neighbors: int = 9,
+        **components: Any,
+    ) -> None:
+        super().__init__(backbone, layers, pre_trained, coreset_sampling_ratio, num_neighbors, **components)
+        theirs = self.model
+        # A second backbone would draw random numbers; anomalib's own weights take its place.
+        with torch.random.fork_rng():
+            self.model = LeanPatchcoreModel(layers, backbone, pre_trained=False, num_neighbors=num_neighbors)
+        self.model.feature_extractor = theirs.feature_extractor
+        self._bank = torch.empty(0)
+        self._filled = 0
+
+    def training_step(self, batch: Batch, *args: Any, **kwargs: Any) -> Tensor:
+        """Put the patches of a batch into the bank, which the first batch allocates for all of them."""
+        loss = super().training_step(batch, *args, **kwargs)
+        (patches,) = self.model.embedding_store
+        self.model.embedding_store.clear()
+        if not self._filled:
+            images = len(self.trainer.train_dataloader.dataset)
+            self._bank = patches.new_empty(images * len(patches) // len(batch.image), patches.shape[1])
+        self._bank[self._filled : self._filled + len(patches)] = patches
+        self._filled += len(patches)
+        return loss
+
+    def fit(self) -> None:
+        """Select the memory bank from the patches of the training images. Raises ValueError where one is not finite."""
+        sampler = ExactKCenterGreedy(self._bank[: self._filled], self.coreset_sampling_ratio)
+        self.model.memory_bank = sampler.sample_coreset()
+        self._bank, self._filled = torch.empty(0), 0

@@ -1,0 +1,58 @@
+from types import SimpleNamespace
+
+import pytest
+import torch
+from anomalib.data import ImageBatch
+from anomalib.models import Patchcore
+from lightning.pytorch import seed_everything
+
+from repro.models.patchcore import LeanPatchcore
+
+SETTINGS = {"backbone": "resnet18", "layers": ["layer2", "layer3"], "pre_trained": False, "num_neighbors": 3}
+
+
+def trained(kind: type[Patchcore], images: torch.Tensor) -> Patchcore:
+    """A model with its memory bank, trained as the Engine would, in batches of 2."""
+    seed_everything(3, verbose=False)
+    model = kind(**SETTINGS)
+    model.model.train()
+    model.model.feature_extractor.eval()
+    model._trainer = SimpleNamespace(train_dataloader=SimpleNamespace(dataset=images))
+    for batch in images.split(2):
+        model.training_step(ImageBatch(image=batch))
+    model.fit()
+    return model.eval()
+
+
+@pytest.fixture(scope="module")
+def pair() -> tuple[Patchcore, Patchcore]:
+    images = torch.rand(5, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    return trained(Patchcore, images), trained(LeanPatchcore, images)
+
+
+def test_weights_and_memory_bank_are_anomalibs(pair: tuple[Patchcore, Patchcore]) -> None:
+    theirs, ours = (model.state_dict() for model in pair)
+    assert theirs.keys() == ours.keys()
+    for name in theirs:
+        torch.testing.assert_close(ours[name], theirs[name], rtol=0, atol=0, equal_nan=True)
+    assert len(ours["model.memory_bank"]) == 5 * 16 * 16 // 10
+
+
+def test_scores_and_maps_are_anomalibs(pair: tuple[Patchcore, Patchcore]) -> None:
+    images = torch.rand(3, 3, 128, 128, generator=torch.Generator().manual_seed(1))
+    theirs, ours = (model.model(images) for model in pair)
+    torch.testing.assert_close(ours.pred_score, theirs.pred_score, rtol=1e-5, atol=0)
+    torch.testing.assert_close(ours.anomaly_map, theirs.anomaly_map, rtol=1e-5, atol=0)
+
+
+def test_finds_the_same_neighbours_in_several_chunks(pair: tuple[Patchcore, Patchcore]) -> None:
+    queries = torch.rand(2500, 384, generator=torch.Generator().manual_seed(2))
+    theirs, ours = (model.model.nearest_neighbors(queries, 1) for model in pair)
+    torch.testing.assert_close(ours[0], theirs[0], rtol=1e-5, atol=0)
+    assert torch.equal(ours[1], theirs[1])
+
+
+def test_keeps_no_patch_but_the_memory_bank(pair: tuple[Patchcore, Patchcore]) -> None:
+    ours = pair[1]
+    assert ours.model.embedding_store == []
+    assert ours._bank.numel() == 0
