@@ -98,12 +98,11 @@ def losses(model: EfficientAdModel, images: Tensor, maps: Tensor, penalty: Tenso
     return loss_st, loss_ae, loss_stae
 
 
-@torch.no_grad()
 def _normalised(model: EfficientAdModel, maps: Tensor) -> Tensor:
     """The teacher's feature maps, (N, C, H', W'), normalised by channel once mean and deviation are known."""
     if not model.is_set(model.mean_std):
         return maps
-    return (maps - model.mean_std["mean"]) / model.mean_std["std"]
+    return (maps - model.mean_std["mean"].detach()) / model.mean_std["std"].detach()
 
 
 def _student(model: EfficientAdModel, images: Tensor, channels: slice) -> Tensor:

@@ -6,8 +6,8 @@ nearest centre only shrinks, so one that is out of date is an upper bound. Three
 1. Points are chosen from a *pool* of those with the largest bounds, kept up to date, until none in the pool exceeds
    all outside; then the points outside are compared with the centres chosen since.
 2. A *sketch* of each point, its leading principal components and the length of what they leave out, gives a lower
-   bound on every distance at a fraction of the cost. Only where it falls below a point's bound is the distance computed.
-3. The sketches lie in *cells* of near ones. By the triangle inequality most cells have no point that a centre can reach.
+   bound on every distance at a fraction of the cost. Only where that is below a point's bound is a distance computed.
+3. The sketches lie in *cells* of near ones. By the triangle inequality a new centre reaches no point of most cells.
 
 A distance is always computed as anomalib does, from the difference of two points, so it has the same bits, and the
 same points come out in the same order.
@@ -166,7 +166,7 @@ class _Cover:
         return gaps < (1.001 * reach + slack)[:, None]
 
     def _distances(self, one: Tensor, other: Tensor) -> Tensor:
-        """Distances of pairs of points by index, float32 [n]: of each of `one` to that of `other`, or to its only one."""
+        """Distances, [n], of the points `one` to the points `other`, both by index, or to the only one there."""
         found = self._points.new_empty(len(one))
         for start in range(0, len(one), PAIRS):
             part = slice(start, start + PAIRS)

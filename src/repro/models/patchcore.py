@@ -37,6 +37,8 @@ class LeanPatchcoreModel(PatchcoreModel):
 class LeanPatchcore(Patchcore):
     """anomalib's PatchCore on less memory and time; what it computes is anomalib's, checkpoints included."""
 
+    model: PatchcoreModel
+
     def __init__(
         self,
         backbone: str = "wide_resnet50_2",
