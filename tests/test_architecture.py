@@ -28,7 +28,7 @@ ORDER = [
     {"fit"},
     {"predict", "score"},
     {"retrieve"},
-    {"results", "claims", "guard", "regression"},
+    {"results", "claims", "guard", "regression", "bench"},
     {"ablation_view"},
     {"figures", "paper_view", "reproduce"},
     {"paper"},

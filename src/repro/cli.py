@@ -99,6 +99,9 @@ def _parser() -> argparse.ArgumentParser:
         help="checkpoint.pt here is gone on from (default: %(default)s)",
     )
 
+    bench = _add(commands, "bench", _bench, "pair what pytest-benchmark measured into report/bench.json")
+    bench.add_argument("measured", type=Path, help="JSON file of pytest-benchmark; `nox -s bench` makes both")
+
     schema = _add(commands, "schema", _schema, "write the JSON Schemas of the result files")
     schema.add_argument("folder", type=Path)
     return parser
@@ -277,11 +280,18 @@ def _distill(options: argparse.Namespace) -> None:
     ship(recipe, train(recipe, options.folder / "checkpoint.pt"))
 
 
+def _bench(options: argparse.Namespace) -> None:
+    from repro.bench import bench, table
+    from repro.runs import PROJECT_ROOT
+
+    print(table(bench(options.measured, PROJECT_ROOT / "report")))
+
+
 def _schema(options: argparse.Namespace) -> None:
-    from repro.records import Environment, Figures, Guards, Results, Verdicts
+    from repro.records import Bench, Environment, Figures, Guards, Results, Verdicts
     from repro.runs import write_json
 
-    for kind in (Results, Verdicts, Guards, Environment, Figures):
+    for kind in (Results, Verdicts, Guards, Environment, Figures, Bench):
         write_json(options.folder / f"{kind.__name__.lower()}.schema.json", kind.model_json_schema())
 
 

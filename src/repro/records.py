@@ -351,3 +351,32 @@ class Figures(Record):
 
     schema_version: Literal[1]
     figures: tuple[FigureRecord, ...]
+
+
+class CostPair(Record):
+    """What one step costs in anomalib and here, measured in one run on one machine."""
+
+    #: For example `coreset-20480`; begins with `coreset`, `efficientad` or `nearest`.
+    name: str
+    anomalib_seconds: float
+    seconds: float
+    #: anomalib's time over ours.
+    ratio: float
+    #: The part of anomalib's work that was measured and scaled to the whole; 1 where all was.
+    measured_share: float
+    #: What a plain computation needs for its multiplications and additions at the measured rate of a matrix product.
+    floor_seconds: float
+    #: Points to select from, where the step is a coreset.
+    points: int | None = None
+
+
+class Bench(Record):
+    """bench.json: what the costly steps take; a measurement of a machine, not part of any result."""
+
+    schema_version: Literal[1]
+    processor: str
+    threads: int
+    packages: dict[str, str]
+    #: Operations a second of a large matrix product in float32, in thousand millions.
+    rate: float
+    pairs: tuple[CostPair, ...]

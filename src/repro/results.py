@@ -152,7 +152,7 @@ def environment(
         commit=commit(folder.root),
         python=platform.python_version(),
         platform=f"{platform.system()} {platform.machine()}",
-        processor=_processor(),
+        processor=processor(),
         devices=tuple(sorted({fit["device"] for fit in fits.values()})),
         threads=max(fit["threads"] for fit in fits.values()),
         packages=_packages(fits),
@@ -223,7 +223,8 @@ def _packages(fits: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     return found | {name: " and ".join(sorted(used)) for name, used in trained.items()}
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Name of the processor, as well as the system tells."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

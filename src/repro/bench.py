@@ -1,0 +1,67 @@
+"""Bench: what pytest-benchmark measured in, report/bench.json out: each step of anomalib beside ours."""
+
+from pathlib import Path
+from typing import Any
+
+from repro.errors import ReproError
+from repro.records import SCHEMA_VERSION, Bench, CostPair
+from repro.runs import read_json, write_json
+
+MEND = "run `nox -s bench` to make it"
+
+
+def bench(measured: Path, report: Path) -> Bench:
+    """Pair the benchmarks of a pytest-benchmark file and leave bench.json in the folder `report`.
+
+    A benchmark of a pair names it in its `extra_info`, with its `side` (`anomalib` or `ours`), the `share` of the work
+    that was measured, its `operations` and, for a coreset, its `points`; one benchmark, `rate`, is of a large matrix
+    product. Raises ReproError where the file is none of these.
+    """
+    content = read_json(measured, mend=MEND)
+    try:
+        found = _pair(content)
+    except (KeyError, TypeError) as error:
+        raise ReproError(f"does not hold both sides of every step ({error})", where=measured, mend=MEND) from None
+    write_json(report / "bench.json", found.model_dump(mode="json"))
+    return found
+
+
+def table(bench: Bench) -> str:
+    """The pairs as lines of text."""
+    head = f"{'step':24} {'anomalib s':>12} {'ours s':>10} {'ratio':>8} {'floor s':>10}"
+    lines = [
+        f"{one.name:24} {one.anomalib_seconds:12.3f} {one.seconds:10.3f} {one.ratio:8.2f} {one.floor_seconds:10.3f}"
+        + ("" if one.measured_share == 1 else f"  (anomalib: {one.measured_share:.2%} measured)")
+        for one in bench.pairs
+    ]
+    return "\n".join([head, *lines, f"{bench.processor}, {bench.threads} threads, {bench.rate:.0f} Gop/s"])
+
+
+def _pair(content: dict[str, Any]) -> Bench:
+    measured = {(one["extra_info"].get("pair"), one["extra_info"].get("side")): one for one in content["benchmarks"]}
+    product = measured["rate", None]
+    rate = product["extra_info"]["operations"] / product["stats"]["min"]
+    pairs = []
+    for name in dict.fromkeys(name for name, side in measured if side):
+        theirs, ours = measured[name, "anomalib"], measured[name, "ours"]
+        seconds = theirs["stats"]["median"] / theirs["extra_info"]["share"]
+        pairs.append(
+            CostPair(
+                name=name,
+                anomalib_seconds=seconds,
+                seconds=ours["stats"]["median"],
+                ratio=seconds / ours["stats"]["median"],
+                measured_share=theirs["extra_info"]["share"],
+                floor_seconds=ours["extra_info"]["operations"] / rate,
+                points=ours["extra_info"].get("points"),
+            )
+        )
+    about = product["extra_info"]
+    return Bench(
+        schema_version=SCHEMA_VERSION,
+        processor=about["processor"],
+        threads=about["threads"],
+        packages=about["packages"],
+        rate=rate / 1e9,
+        pairs=tuple(pairs),
+    )

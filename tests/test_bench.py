@@ -1,0 +1,43 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from repro.bench import bench, table
+from repro.errors import ReproError
+from repro.records import Bench
+from repro.runs import read_record
+
+
+def one(seconds: float, **about: Any) -> dict[str, Any]:
+    return {"stats": {"min": seconds, "median": seconds}, "extra_info": about}
+
+
+MACHINE = {"processor": "a processor", "threads": 2, "packages": {"torch": "2.14.1"}}
+RATE = one(2.0, pair="rate", operations=200e9, **MACHINE)
+COST = {"pair": "coreset-1000", "operations": 50e9, "points": 1000}
+THEIRS, OURS = one(30.0, side="anomalib", share=0.1, **COST), one(3.0, side="ours", share=1.0, **COST)
+
+
+def written(folder: Path, *benchmarks: dict[str, Any]) -> Path:
+    path = folder / "benchmark.json"
+    path.write_text(json.dumps({"benchmarks": list(benchmarks)}), encoding="utf-8")
+    return path
+
+
+def test_pairs_anomalibs_time_with_ours_scaled_to_the_whole(tmp_path: Path) -> None:
+    found = bench(written(tmp_path, RATE, OURS, THEIRS, one(1.0)), tmp_path)
+    (pair,) = found.pairs
+    assert (pair.anomalib_seconds, pair.seconds, pair.ratio) == (300.0, 3.0, 100.0)
+    assert (found.rate, pair.floor_seconds, pair.points) == (100.0, 0.5, 1000)
+    assert read_record(tmp_path / "bench.json", Bench, mend="") == found
+    assert "coreset-1000" in table(found)
+    assert "10.00% measured" in table(found)
+
+
+def test_refuses_a_file_that_lacks_one_side(tmp_path: Path) -> None:
+    with pytest.raises(ReproError, match="both sides"):
+        bench(written(tmp_path, RATE, OURS), tmp_path)
+    with pytest.raises(ReproError, match="both sides"):
+        bench(written(tmp_path, OURS, THEIRS), tmp_path)
