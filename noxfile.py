@@ -92,7 +92,7 @@ def regression(session: nox.Session) -> None:
 @heavy
 def tests(session: nox.Session) -> None:
     """Run the tests, one real end-to-end study among them."""
-    run(session, "pytest", "--ignore=tests/bench", *session.posargs)
+    run(session, "pytest", "--ignore=tests/bench", "--ignore=tests/proofs", *session.posargs)
 
 
 @nox.session
@@ -103,6 +103,12 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("mypy")
+
+
+@heavy
+def prove(session: nox.Session) -> None:
+    """Prove the exact paths equal to anomalib's where that takes long: about ten minutes on two cores."""
+    run(session, "pytest", "tests/proofs", *session.posargs)
 
 
 @heavy
