@@ -77,6 +77,27 @@ def render(session: nox.Session) -> None:
     session.run("repro", "render", *session.posargs)
 
 
+@nox.session
+def view(session: nox.Session) -> None:
+    """Serve the paper's page on this machine, and print its address."""
+    session.install(CONSTRAINTS, "--editable=.")
+    session.run("repro", "view", *session.posargs)
+
+
+@heavy
+def export(session: nox.Session) -> None:
+    """Write a crate with tables as CSV and anomaly maps as TIFF: nox -s export -- FOLDER."""
+    run(session, "repro", "export", *session.posargs)
+
+
+@nox.session
+def pages(session: nox.Session) -> None:
+    """Test the paper's page in Chromium (Debian: apt install chromium), and the PDF against PDF/UA-1."""
+    groups = nox.project.dependency_groups(PROJECT, "pages")
+    session.install(CONSTRAINTS, "--editable=.", *groups)
+    session.run("pytest", "tests/pages", *session.posargs)
+
+
 @heavy
 def guard(session: nox.Session) -> None:
     """Assert what must hold of a results.json, with pytest; exit 1 where it does not."""
@@ -92,7 +113,8 @@ def regression(session: nox.Session) -> None:
 @heavy
 def tests(session: nox.Session) -> None:
     """Run the tests, one real end-to-end study among them."""
-    run(session, "pytest", "--ignore=tests/bench", "--ignore=tests/proofs", *session.posargs)
+    heavier = [f"--ignore=tests/{folder}" for folder in ("bench", "pages", "proofs")]
+    run(session, "pytest", *heavier, *session.posargs)
 
 
 @nox.session

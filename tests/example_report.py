@@ -64,14 +64,18 @@ def build(
     failing: bool = True,
     draw: Callable[[Path, str], None] | None = None,
 ) -> RunFolder:
-    """Write the five records and a picture for each figure; `draw(path, kind)` may make better pictures."""
+    """Write the six records and a picture for each figure; `draw(path, kind)` may make better pictures."""
     folder = RunFolder(study, root)
     content = results(study, title, categories, defects, seeds, source, official, teacher)
     write_json(folder.report / "results.json", content)
     digest = sha256(folder.report / "results.json")
-    write_json(folder.report / "verdicts.json", {"schema_version": 1, "results_sha256": digest, "verdicts": verdicts()})
+    write_json(
+        folder.report / "verdicts.json",
+        {"schema_version": 1, "results_sha256": digest, "verdicts": verdicts(next(iter(content["cells"])))},
+    )
     write_json(folder.report / "guards.json", guards(digest, categories, failing))
     write_json(folder.report / "environment.json", environment(content))
+    write_json(folder.report / "timings.json", timings(content))
     shown = pictures(content, categories)
     write_json(folder.report / "figures" / "figures.json", {"schema_version": 1, "figures": shown})
     for figure in shown:
@@ -175,7 +179,11 @@ def cell(variant: str, category: str, seed: int, defects: Sequence[str], number:
         "metrics": metrics,
         "raw": {metric: round(metrics[metric] + 0.0012 * (index % 2), 4) for index, metric in enumerate(METRICS[:4])},
         "scores": [
-            {"image": f"{category}/test/{defect}/{place:03}.png", "defect": defect, "score": 0.5 + place / 10}
+            {
+                "image": f"{category}/test/{defect}/{place:03}.png",
+                "defect": defect,
+                "score": 0.5 + place / 10 + (defect != "good"),
+            }
             for defect, place in itertools.product(("good", *defects), range(4))
         ],
         "efficientnet_modules": 0,
@@ -233,7 +241,7 @@ def network(size: str, layers: Sequence[tuple[str, int, int, int]], padded: bool
     }
 
 
-def verdicts() -> list[dict[str, Any]]:
+def verdicts(key: str) -> list[dict[str, Any]]:
     """One verdict of each word, and two on receptive fields."""
     words = ("reproduced", "not reproduced", "refuted", "not tested")
     general = [
@@ -245,7 +253,7 @@ def verdicts() -> list[dict[str, Any]]:
             "measured": None if word == "not tested" else "0.8999",
             "verdict": word,
             "rule": "Reproduced where the measured value lies within 0.02 of the published one, on official data.",
-            "evidence": None if word == "not tested" else "cells.efficientad/grid/seed0.metrics.image_auroc",
+            "evidence": None if word == "not tested" else f"cells.{key}.metrics.image_auroc",
         }
         for number, word in enumerate(words)
     ]
@@ -288,6 +296,14 @@ def guards(digest: str, categories: Sequence[str], failing: bool) -> dict[str, A
     }
 
 
+def timings(content: dict[str, Any]) -> dict[str, Any]:
+    """What each stage took."""
+    took = {
+        f"{stage} {key}": {"seconds": 61.5, "peak_mb": 1234.0} for key in content["cells"] for stage in ("fit", "score")
+    }
+    return took | {"receptive-field": {"seconds": 2.0, "peak_mb": 0.0}}
+
+
 def environment(content: dict[str, Any]) -> dict[str, Any]:
     """An invented machine."""
     return {
@@ -306,25 +322,34 @@ def environment(content: dict[str, Any]) -> dict[str, Any]:
 
 def pictures(content: dict[str, Any], categories: Sequence[str]) -> list[dict[str, Any]]:
     """What figures.json lists: bars, heat maps and a similarity sheet a variant; alt texts hold markup."""
-    bars = [
-        {
-            "file": f"bars-{variant}.svg",
-            "kind": "metric_bars",
-            "alt": f"Bars of [four] *metrics* of {variant}",
-            "variant": variant,
-        }
-        for variant in content["variants"]
+    drawn = [
+        {"file": f"{kind}.svg", "kind": kind, "alt": f"Drawing of [four] *{kind}*"}
+        for kind in ("pipeline", "metrics", "distributions", "curves", "receptive_field")
     ]
-    maps = [
+    maps = [{"file": "heat-maps.svg", "kind": "heat_maps", "alt": "Input, maps and truth of each category"}]
+    maps += [
         {
-            "file": f"heat-maps-{number}-{place}.svg",
+            "file": f"heat-maps-{number}.svg",
             "kind": "heat_maps",
-            "alt": f"Input, maps and truth of {category}, {place}",
+            "alt": f"Input and maps of {category}",
             "category": category,
-            "place": place,
         }
         for number, category in enumerate(categories)
-        for place in ("median", "best", "worst")
+    ]
+    contact = [
+        {
+            "file": f"browse-{number}.webp",
+            "kind": "contact_sheet",
+            "alt": f"All test images of {category}",
+            "category": category,
+            "images": [
+                one["image"]
+                for one in next(c for c in content["cells"].values() if c["category"] == category)["scores"]
+            ],
+            "across": 1,
+            "tile": 16,
+        }
+        for number, category in enumerate(categories)
     ]
     sheets = [
         {
@@ -339,4 +364,4 @@ def pictures(content: dict[str, Any], categories: Sequence[str]) -> list[dict[st
         }
         for number, (variant, category) in enumerate(zip(content["variants"], categories, strict=False))
     ]
-    return bars + maps + sheets
+    return drawn + maps + sheets + contact

@@ -14,8 +14,8 @@ PACKAGE = Path(repro.__file__).parent
 #: A module may import only modules above it. Modules on one line know nothing of each other.
 ORDER = [
     {"errors", "records"},
-    {"runs", "progress"},
-    {"sheet", "stat"},
+    {"runs", "progress", "trace"},
+    {"sheet", "stat", "photographs"},
     {"study", "data.layout", "receptive_field", "data.textures"},
     {"data.defects"},
     {"data.procedural", "data.checks"},
@@ -29,9 +29,12 @@ ORDER = [
     {"predict", "score"},
     {"retrieve"},
     {"results", "claims", "guard", "regression", "bench"},
-    {"ablation_view"},
-    {"figures", "paper_view", "reproduce"},
-    {"paper"},
+    {"ablation_view", "abstract_view", "figure_view", "provenance", "markdown", "heat_maps"},
+    {"browse", "diagrams", "plots", "similarity", "paper_view", "reproduce"},
+    {"figures", "page"},
+    {"paper", "serve"},
+    {"tables"},
+    {"export"},
     {"cli"},
     {"__main__"},
 ]

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import permutations
-from statistics import fmean
 from typing import Any
 
 from repro.records import MODEL_NAMES, CellRecord, Results
-from repro.stat import Stat, stat
+from repro.stat import Stat, mean, stat
+from repro.trace import count, traced
 
 METRICS = ("image_auroc", "image_f1", "pixel_auroc", "pixel_f1", "aupro")
 #: Settings that are asked after, each with its value before the change.
@@ -45,6 +45,7 @@ def _ablation(results: Results, paper: Results) -> dict[str, Any]:
         "key": results.study.name,
         "data": results.data,
         "categories": categories,
+        "category_count": count(categories),
         "same_images": all(same.get(c) == results.data.categories[c].fingerprint for c in categories),
         "train": [results.data.categories[c].train for c in categories],
         "test": [sum(results.data.categories[c].test.values()) for c in categories],
@@ -87,8 +88,8 @@ def _contrasts(results: Results, categories: Sequence[str]) -> Iterable[Contrast
             words=WORDS[keys[0]],
             without=results.names[without],
             given=results.names[given],
-            differences=tuple(fmean(new - old for old, new in pair) for pair in pairs),
-            risen=tuple(sum(round(new, 4) > round(old, 4) for old, new in pair) for pair in pairs),
+            differences=tuple(mean([new - old for old, new in pair]) for pair in pairs),
+            risen=tuple(traced(sum(round(new, 4) > round(old, 4) for old, new in pair), pair) for pair in pairs),
             categories=len(categories),
         )
 
@@ -98,7 +99,9 @@ def _means(results: Results, variant: str, categories: Sequence[str]) -> list[St
     stats = []
     for metric in METRICS:
         by_seed = [
-            fmean(getattr(results.cells[f"{variant}/{category}/seed{seed}"].metrics, metric) for category in categories)
+            mean(
+                [getattr(results.cells[f"{variant}/{category}/seed{seed}"].metrics, metric) for category in categories]
+            )
             for seed in results.seeds(variant)
         ]
         stats.append(stat(by_seed))

@@ -76,10 +76,25 @@ def _parser() -> argparse.ArgumentParser:
         ("receptive-field", _receptive_field, "compute and measure the receptive fields"),
         ("results", _results, "gather results.json, environment.json and timings.json"),
         ("verdicts", _verdicts, "judge the published claims"),
-        ("figures", _figures, "draw the figures"),
-        ("render", _render, "write paper.md and paper.pdf"),
+        ("render", _render, "write paper.md, paper.pdf and paper.html"),
     ):
         _add_study(_add(commands, name, call, words))
+
+    figures = _add(commands, "figures", _figures, "draw the figures")
+    _add_study(figures)
+    figures.add_argument("--only", metavar="FILE", help="draw this one alone, for example metrics.svg")
+
+    table = _add(commands, "table", _table, "print one table of the paper as CSV")
+    _add_study(table)
+    table.add_argument("name", help="as the paper's first appendix has it, for example scores")
+
+    export = _add(commands, "export", _export, "write a crate with tables as CSV and anomaly maps as TIFF")
+    _add_study(export)
+    export.add_argument("folder", type=Path, help="folder to make")
+
+    view = _add(commands, "view", _view, "serve the paper's page on this machine")
+    _add_study(view)
+    view.add_argument("--port", type=int, default=0, help="default: any that is free")
 
     guard = _add(commands, "guard", _guard, "assert what must hold of results.json; exit 1 where it does not")
     _add_study(guard)
@@ -246,7 +261,7 @@ def _figures(options: argparse.Namespace) -> None:
     from repro.progress import Progress
     from repro.runs import RunFolder
 
-    draw(RunFolder(options.study), Progress("draw figures", "figures"))
+    draw(RunFolder(options.study), Progress("draw figures", "figures"), options.only)
 
 
 def _render(options: argparse.Namespace) -> None:
@@ -254,6 +269,28 @@ def _render(options: argparse.Namespace) -> None:
     from repro.runs import RunFolder
 
     render(RunFolder(options.study))
+
+
+def _table(options: argparse.Namespace) -> None:
+    from repro.runs import RunFolder
+    from repro.tables import table
+
+    print(table(RunFolder(options.study), options.name), end="")
+
+
+def _export(options: argparse.Namespace) -> None:
+    from repro.export import export
+    from repro.progress import Progress
+    from repro.runs import RunFolder
+
+    export(RunFolder(options.study), options.folder, Progress("export anomaly maps", "cells"))
+
+
+def _view(options: argparse.Namespace) -> None:
+    from repro.runs import RunFolder
+    from repro.serve import serve
+
+    serve(RunFolder(options.study), options.port)
 
 
 def _regression(options: argparse.Namespace) -> int:

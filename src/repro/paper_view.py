@@ -1,17 +1,19 @@
 """Paper view: the records of a report in, what its template prints out.
 
 Whatever the paper says of the results is decided here, in numbers and truth values; the template only words it.
-Names and texts from the data stay as they are: the template's environment escapes them.
+Names and texts from the data stay as they are: the template's environment escapes them. Numbers keep their trace.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from repro.ablation_view import ablations
+from repro.abstract_view import abstract
 from repro.records import (
     CellRecord,
+    Cost,
     Environment,
     FeatureRecord,
     FigureRecord,
@@ -23,18 +25,17 @@ from repro.records import (
     Verdicts,
     VerdictWord,
 )
-from repro.stat import Stat, stat
+from repro.stat import Spread, Stat, stat
+from repro.trace import count, resolve, traced
 
 METRICS = ("image_auroc", "image_f1", "pixel_auroc", "pixel_f1", "image_ap", "pixel_ap", "aupro")
 RAW_METRICS = METRICS[:4]
-#: Epochs in the published paper's call of EfficientAD's trainer (section 2.2.1): a setting, not a result.
-PUBLISHED_EPOCHS = 5
 WORDS: tuple[VerdictWord, ...] = ("reproduced", "not reproduced", "refuted", "not tested")
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """All that a paper is made from."""
+    """All that a paper is made from; every number in it knows its place."""
 
     results: Results
     verdicts: Verdicts
@@ -43,55 +44,58 @@ class Inputs:
     figures: Figures
     #: Of the ablation studies whose results lie beside the report.
     ablations: tuple[Results, ...] = ()
+    #: By `stage cell`.
+    costs: Mapping[str, Cost] = field(default_factory=dict)
+    constants: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A metric in a table: bold where no other row of the column is higher."""
+    """A metric in a table: bold where no other variant reaches more on the category."""
 
     stat: Stat
     best: bool
 
 
-@dataclass(frozen=True)
-class Spread:
-    """Least and greatest of some numbers."""
-
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, values: Iterable[float]) -> "Spread":
-        listed = list(values)
-        return cls(min(listed), max(listed))
-
-
 def view(inputs: Inputs) -> dict[str, Any]:
-    """Everything the template prints, by name."""
+    """Everything the template prints, by name; ReproError where a verdict's evidence is not in the results."""
     results = inputs.results
     names = results.names
     verdicts = inputs.verdicts.verdicts
+    for one in verdicts:
+        if one.evidence is not None:
+            resolve(results, one.evidence, "results.json")
+    shifts = [
+        abs(getattr(cell.raw, one) - getattr(cell.metrics, one))
+        for cell in results.cells.values()
+        for one in RAW_METRICS
+    ]
     return {
         "study": results.study,
         "data": results.data,
         "environment": inputs.environment,
         "guards": inputs.guards,
         "failed": [one for one in inputs.guards.assertions if one.outcome == "failed"],
-        "variants": [_variant(results, variant, name, inputs.figures) for variant, name in names.items()],
-        "cells": [_cell(results, key, names) for key in _keys(results)],
+        "abstract": abstract(results, verdicts, inputs.costs),
+        "variants": [_variant(results, variant, name) for variant, name in names.items()],
+        "scores": _scores(results, names),
+        "cells": [{"name": names[results.cells[key].variant], "record": results.cells[key]} for key in _keys(results)],
+        "shifts": [_shifts(results, key, names) for key in _keys(results)],
         "several_seeds": any(len(results.seeds(variant)) > 1 for variant in results.variants),
         "protocol": _protocol(results, names),
-        "raw_shift": max(
-            abs(getattr(cell.raw, one) - getattr(cell.metrics, one))
-            for cell in results.cells.values()
-            for one in RAW_METRICS
-        ),
+        "raw_shift": max(shifts),
+        "raw_agrees": round(max(shifts), 4) == 0,
+        "pictures": {
+            kind: _figures(inputs.figures, kind)
+            for kind in ("pipeline", "metrics", "distributions", "curves", "receptive_field", "contact_sheet")
+        },
         "heat_maps": _heat_maps(results, inputs.figures),
         "search": _search(results, names, inputs.figures),
         "receptive_field": _receptive_field(results),
         "verdicts": _verdicts(verdicts),
         "limits": _limits(results, names),
         "ablations": ablations(inputs.ablations, results),
+        "constants": inputs.constants,
     }
 
 
@@ -107,36 +111,37 @@ def _cells(results: Results, variant: str, category: str | None = None) -> list[
     return [cell for cell in cells if cell.variant == variant and category in (None, cell.category)]
 
 
-def _variant(results: Results, variant: str, name: str, figures: Figures) -> dict[str, Any]:
+def _variant(results: Results, variant: str, name: str) -> dict[str, Any]:
     record = results.variants[variant]
     categories = [c for c in results.study.categories if _cells(results, variant, c)]
-    table = {
-        category: [
-            stat([getattr(cell.metrics, metric) for cell in _cells(results, variant, category)]) for metric in METRICS
-        ]
-        for category in categories
-    }
-    columns = list(zip(*table.values(), strict=True))
-    rows = [
-        {
-            "category": category,
-            "entries": [
-                Entry(one, len(table) > 1 and _highest(one, column)) for one, column in zip(stats, columns, strict=True)
-            ],
-        }
-        for category, stats in table.items()
-    ]
     return {
         "key": variant,
         "name": name,
         "model": record.model,
         "settings": {key: _setting(value) for key, value in record.settings.items() if not _unset(key, value)},
-        "seeds": len(results.seeds(variant)),
         "weights": record.weights,
-        "rows": rows,
-        "findings": {metric: _finding(categories, column) for metric, column in zip(METRICS, columns, strict=True)},
-        "bars": _figures(figures, "metric_bars", lambda figure: figure.variant == variant),
+        "findings": {
+            metric: _finding(categories, [_metric(results, variant, category, metric) for category in categories])
+            for metric in METRICS
+        },
     }
+
+
+def _metric(results: Results, variant: str, category: str, metric: str) -> Stat:
+    """The one place where a metric of the tables is read."""
+    return stat([getattr(cell.metrics, metric) for cell in _cells(results, variant, category)])
+
+
+def _scores(results: Results, names: dict[str, str]) -> list[dict[str, Any]]:
+    """The rows of the table of scores: by category, and in it by variant."""
+    rows = []
+    for category in results.study.categories:
+        here = [variant for variant in names if _cells(results, variant, category)]
+        columns = [[_metric(results, variant, category, metric) for variant in here] for metric in METRICS]
+        for index, variant in enumerate(here):
+            entries = [Entry(column[index], len(here) > 1 and _highest(column[index], column)) for column in columns]
+            rows.append({"category": category, "name": names[variant], "entries": entries})
+    return rows
 
 
 def _highest(one: Stat, column: Sequence[Stat]) -> bool:
@@ -160,7 +165,7 @@ def _unset(key: str, value: Any) -> bool:
     return (key == "blur" and not value) or (key == "seeds" and value is None)
 
 
-def _setting(value: Any) -> str:
+def _setting(value: Any) -> Any:
     match value:
         case bool():
             return "on" if value else "off"
@@ -168,20 +173,13 @@ def _setting(value: Any) -> str:
             return "none"
         case list() | tuple():
             return ", ".join(str(item) for item in value)
-    return str(value)
+    return value
 
 
-def _cell(results: Results, key: str, names: dict[str, str]) -> dict[str, Any]:
+def _shifts(results: Results, key: str, names: dict[str, str]) -> dict[str, Any]:
     cell = results.cells[key]
-    bank = cell.memory_bank
-    return {
-        "name": names[cell.variant],
-        "record": cell,
-        "bank": None if bank is None else " × ".join(str(bank[key]) for key in sorted(bank, reverse=True)),
-        "shifts": [
-            (getattr(cell.raw, one), getattr(cell.raw, one) - getattr(cell.metrics, one)) for one in RAW_METRICS
-        ],
-    }
+    pairs = [(getattr(cell.raw, one), getattr(cell.raw, one) - getattr(cell.metrics, one)) for one in RAW_METRICS]
+    return {"name": names[cell.variant], "record": cell, "pairs": pairs}
 
 
 def _protocol(results: Results, names: dict[str, str]) -> dict[str, Any]:
@@ -206,14 +204,10 @@ def _figures(
 
 
 def _heat_maps(results: Results, figures: Figures) -> dict[str, Any]:
-    def sheet(figure: FigureRecord) -> dict[str, Any]:
-        images = [m.image for m in results.heat_maps if (m.category, m.place) == (figure.category, figure.place)]
-        return {"figure": figure, "images": [image.removeprefix(f"{figure.category}/test/") for image in images]}
-
-    sheets = [sheet(figure) for figure in _figures(figures, "heat_maps")]
+    sheets = _figures(figures, "heat_maps")
     return {
-        "text": [one for one in sheets if one["figure"].place in ("median", None)],
-        "appendix": [one for one in sheets if one["figure"].place in ("best", "worst")],
+        "text": [one for one in sheets if one.category is None],
+        "appendix": [one for one in sheets if one.category is not None],
     }
 
 
@@ -234,14 +228,15 @@ def _search(results: Results, names: dict[str, str], figures: Figures) -> dict[s
         "rows": rows,
         "published": _feature(published) if rows else None,
         "patches": _feature(patches) if rows else None,
-        "figures": [_sheet(results, figure) for figure in _figures(figures, "similarity")],
+        "text": [_sheet(results, figure) for figure in _figures(figures, "similarity")[:1]],
+        "appendix": [_sheet(results, figure) for figure in _figures(figures, "similarity")[1:]],
     }
 
 
 def _feature(records: Sequence[FeatureRecord]) -> dict[str, Any]:
     """What one feature did, over all cells."""
     return {
-        "cells": len(records),
+        "cells": count(records),
         "dimensions": sorted({one.dimension for one in records}),
         "queries": sum(one.points for one in records),
         "most_vectors": max(one.distinct_vectors for one in records),
@@ -254,7 +249,10 @@ def _feature(records: Sequence[FeatureRecord]) -> dict[str, Any]:
         "label_chance": Spread.of(one.chance_label_precision_at_5 for one in records),
         "defect": Spread.of(one.defect_precision_at_5 for one in records),
         "defect_chance": Spread.of(one.chance_defect_precision_at_5 for one in records),
-        "above_chance": sum(one.defect_precision_at_5 > one.chance_defect_precision_at_5 for one in records),
+        "above_chance": traced(
+            sum(one.defect_precision_at_5 > one.chance_defect_precision_at_5 for one in records),
+            [(one.defect_precision_at_5, one.chance_defect_precision_at_5) for one in records],
+        ),
         "most_lists": max(one.distinct_hit_lists for one in records),
         "found_itself": Spread.of(one.self_match_at_5 for one in records),
     }
@@ -270,8 +268,8 @@ def _sheet(results: Results, figure: FigureRecord) -> dict[str, Any]:
             for name, feature in (("published", record.published), ("patches", record.patch_embedding)):
                 for query in feature.queries:
                     if query.image == figure.query:
-                        same = sum(hit.defect == query.defect for hit in query.hits)
-                        counts[name] = {"same": same, "hits": len(query.hits), "defect": query.defect}
+                        same = traced(sum(hit.defect == query.defect for hit in query.hits), query.hits)
+                        counts[name] = {"same": same, "hits": count(query.hits), "defect": query.defect}
     return {"figure": figure, "name": results.names.get(figure.variant or "", ""), "counts": counts}
 
 
@@ -280,9 +278,9 @@ def _receptive_field(results: Results) -> dict[str, Any]:
     networks = {key: _network(key, network) for key, network in record.networks.items()}
     return {
         "input_size": record.input_size,
-        "text": [one for one in networks.values() if one["size"] == "small"],
-        "appendix": [one for one in networks.values() if one["size"] != "small"],
-        "count": len(networks),
+        "text": [networks["small"]] if "small" in networks else [],
+        "appendix": [one for key, one in networks.items() if key != "small"],
+        "count": count(record.networks),
         "outputs_differ": [one["name"] for one in networks.values() if not one["outputs_agree"]],
         "fields_differ": [one["name"] for one in networks.values() if not one["field_agrees"]],
     }
@@ -316,12 +314,15 @@ def _verdicts(verdicts: Sequence[Verdict]) -> dict[str, Any]:
     columns = list(dict.fromkeys(column for _, column in by_cell))
     layers = dict.fromkeys(layer for layer, _ in by_cell)
     return {
-        "total": len(verdicts),
+        "total": count(verdicts),
         "counts": _counts(verdicts),
         "others": others,
         "fields": fields,
         "field_counts": _counts(fields),
-        "fields_wrong": sum(one.verdict in ("refuted", "not reproduced") for one in fields),
+        "field_count": count([one.verdict for one in fields]),
+        "fields_wrong": traced(
+            sum(one.verdict in ("refuted", "not reproduced") for one in fields), [one.verdict for one in fields]
+        ),
         "field_rules": list(dict.fromkeys(one.rule for one in fields)),
         "columns": columns,
         "layers": [(layer, [by_cell.get((layer, column)) for column in columns]) for layer in layers],
@@ -330,7 +331,7 @@ def _verdicts(verdicts: Sequence[Verdict]) -> dict[str, Any]:
 
 def _counts(verdicts: Sequence[Verdict]) -> list[tuple[str, int]]:
     found = Counter(one.verdict for one in verdicts)
-    return [(word, found[word]) for word in WORDS if found[word]]
+    return [(word, traced(found[word], [one.verdict for one in verdicts])) for word in WORDS if found[word]]
 
 
 def _limits(results: Results, names: dict[str, str]) -> dict[str, Any]:
@@ -348,13 +349,14 @@ def _limits(results: Results, names: dict[str, str]) -> dict[str, Any]:
         "random_backbones": [n for n, record in by_model.items() if _kind(record, "backbone") == "random"],
         "other_penalty": [n for n, record in by_model.items() if _kind(record, "penalty") not in ("imagenette", None)],
         "epochs": sorted(epochs),
-        "published_epochs": PUBLISHED_EPOCHS,
-        "fewer_epochs": any(count < PUBLISHED_EPOCHS for count in epochs),
+        "epochs_run": max(epochs, default=None),
         "steps": sorted({cell.steps for cell in cells if results.variants[cell.variant].model == "efficientad"}),
         "efficientnet": sum(
             c.efficientnet_modules for c in cells if results.variants[c.variant].model == "efficientad"
         ),
-        "efficientad_cells": sum(results.variants[cell.variant].model == "efficientad" for cell in cells),
+        "efficientad_cells": count(
+            [cell.efficientnet_modules for cell in cells if results.variants[cell.variant].model == "efficientad"]
+        ),
     }
 
 

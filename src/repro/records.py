@@ -154,6 +154,10 @@ class CellRecord(Record):
     #: SHA-256 over scores, maps, masks and labels.
     fingerprint: str
 
+    def calls_anomalous(self, one: ImageScore) -> bool:
+        """Whether an image's score lies above the threshold, both to the 6 decimals that scores are kept with."""
+        return one.score > round(self.thresholds.image, 6)
+
 
 class Hit(Record):
     rank: int
@@ -330,20 +334,34 @@ class Environment(Record):
     weights: dict[str, str]
 
 
+class Cost(Record):
+    """An entry of timings.json: what a stage took, of one cell or for the study."""
+
+    seconds: float
+    #: Most memory that the stage held; 0 where it was too short to be measured.
+    peak_mb: float
+
+
 class FigureRecord(Record):
     """One picture below report/<study>/figures/."""
 
     #: Name of the file, for example `heat-maps-grid-median.jpg`; also its label in the paper without the suffix.
     file: str
-    kind: Literal["metric_bars", "heat_maps", "similarity"]
+    kind: Literal[
+        "pipeline", "metrics", "distributions", "curves", "heat_maps", "similarity", "receptive_field", "contact_sheet"
+    ]
     #: What the picture shows, for those who cannot see it.
     alt: str
     #: What it is about; None where it does not apply.
     variant: str | None = None
     category: str | None = None
-    place: Literal["best", "median", "worst"] | None = None
     #: The query image of a similarity sheet.
     query: str | None = None
+    #: Of a contact sheet: the images in the order of its rows, left to right, `across` of them in a row; each takes
+    #: a tile of the input and one for the map of each variant. `tile` is the side of a tile in pixels.
+    images: tuple[str, ...] = ()
+    across: int | None = None
+    tile: int | None = None
 
 
 class Figures(Record):

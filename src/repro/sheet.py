@@ -1,15 +1,20 @@
 """Sheet: the surface that all figures are drawn on, in one style. Lengths are in cm from the top left."""
 
+import re
+import unicodedata
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, get_font
 from matplotlib.patches import Rectangle
 from PIL import Image
 
+from repro.records import FigureRecord
 from repro.runs import writing
 
 #: Width of the paper's text column, and what a picture may take of a page's height, in cm.
@@ -17,7 +22,7 @@ WIDTH, HEIGHT = 16.0, 20.0
 CM = 1 / 2.54
 DPI = 200
 #: Of a picture's file, in bytes.
-LARGEST = 200_000
+LARGEST = 130_000
 FONT = "DejaVu Sans"
 #: In points; names that are too long are made smaller, down to the least.
 SIZE, LEAST = 7.0, 5.0
@@ -34,6 +39,23 @@ STYLE: dict[str, Any] = {
 }
 
 
+#: Colours that the colour-blind tell apart (Okabe and Ito), dark and light in turn, each with a marker and dashes of
+#: its own for print in grey.
+LOOKS: tuple[tuple[str, str, Any], ...] = (
+    ("#0072B2", "o", "-"),
+    ("#E69F00", "s", (0, (4, 1.5))),
+    ("#009E73", "^", (0, (1, 1))),
+    ("#CC79A7", "D", (0, (5, 1, 1, 1))),
+    ("#56B4E9", "v", (0, (2, 2))),
+    ("#D55E00", "P", (0, (6, 2))),
+)
+
+
+class Drawing(Protocol):
+    def save(self, path: Path) -> None:
+        """Write the drawing; equal content gives equal bytes."""
+
+
 class Sheet:
     """A picture as wide as the text column."""
 
@@ -44,10 +66,12 @@ class Sheet:
         self.axes = self.figure.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(height, 0), autoscale_on=False)
         self.axes.set_axis_off()
 
-    def image(self, x: float, y: float, width: float, height: float, values: Any, colours: str | None = None) -> None:
+    def image(
+        self, x: float, y: float, width: float, height: float, values: Any, colours: str | None = None, **look: Any
+    ) -> None:
         """An image, or values in [0, 1] in a colour scale."""
-        place = (x, x + width, y + height, y)
-        self.axes.imshow(values, cmap=colours, vmin=0, vmax=1, aspect="auto", extent=place, zorder=1)
+        look = {"aspect": "auto", "extent": (x, x + width, y + height, y), "zorder": 1, **look}
+        self.axes.imshow(values, cmap=colours, vmin=0, vmax=1, **look)
 
     def square(self, x: float, y: float, side: float, colour: str, **look: Any) -> None:
         """The outline of a square."""
@@ -65,6 +89,16 @@ class Sheet:
         place = (0.5, 1 - y / self.height)
         self.figure.legend(handles=handles, loc="center", bbox_to_anchor=place, ncols=len(handles), **look)
 
+    def plot(self, x: float, y: float, width: float, height: float, **look: Any) -> Axes:
+        """Axes for a plot, without the lines that say nothing."""
+        place = (x / WIDTH, 1 - (y + height) / self.height, width / WIDTH, height / self.height)
+        axes = self.figure.add_axes(place, **look)
+        axes.tick_params(length=2, width=0.5, color="0.4", labelsize=SIZE, labelcolor="0.2")
+        axes.grid(color="0.9", linewidth=0.5)
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right"]].set_visible(False)
+        return axes
+
     def save(self, path: Path) -> None:
         """Write SVG, or JPEG in the best quality that stays below the largest size."""
         with writing(path) as beside:
@@ -77,6 +111,23 @@ class Sheet:
                 image.save(beside, quality=quality, subsampling=0, optimize=True, dpi=(DPI, DPI))
                 if beside.stat().st_size < LARGEST:
                     return
+
+
+#: A picture's record, and how to draw it.
+Picture = tuple[FigureRecord, Callable[[], "Drawing"]]
+
+
+def file_name(*parts: str, suffix: str) -> str:
+    """A name for a picture of lower-case letters, digits and `-`."""
+    plain = unicodedata.normalize("NFKD", "-".join(parts)).encode("ascii", "ignore").decode().lower()
+    return f"{re.sub('[^a-z0-9]+', '-', plain).strip('-')[:120]}.{suffix}"
+
+
+def free_name(file: str, taken: set[str]) -> str:
+    """The file name, numbered where it is taken."""
+    stem, suffix = file.rsplit(".", 1)
+    numbered = (f"{stem}-{number}.{suffix}" for number in range(2, len(taken) + 3))
+    return file if file not in taken else next(one for one in numbered if one not in taken)
 
 
 def drawable(text: str) -> str:

@@ -1,0 +1,176 @@
+"""Export: a finished study in, a folder for third parties out: crate, tables and anomaly maps to score anew.
+
+Layout: `ro-crate-metadata.json` (Process Run Crate), `codecheck.yml`, `report/`, `tables/*.csv` and, as MVTec's
+evaluator reads them, `<variant>-seedN/anomaly_maps/<category>/test/<defect>/<image>.tiff`, float32.
+"""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from rocrate.model import ContextEntity
+from rocrate.rocrate import ROCrate
+
+from repro import __version__
+from repro.errors import ReproError
+from repro.paper import read_inputs, to_markdown
+from repro.paper_view import Inputs
+from repro.runs import Cell, RunFolder, read_json, write_text
+from repro.score import load
+from repro.tables import all_tables
+
+PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
+REPOSITORY = "https://github.com/HanwenLiao/eng-ai-agents-hw"
+RESULTS = ("results.json", "verdicts.json", "guards.json", "environment.json", "timings.json")
+PAPERS = ("paper.md", "paper.pdf", "paper.html")
+#: What each exported file is, for the crate and the CODECHECK manifest.
+SAYS = {
+    "results.json": "What was measured",
+    "verdicts.json": "What follows for the published claims",
+    "guards.json": "What was asserted of the results",
+    "environment.json": "Software, machine and fingerprints",
+    "timings.json": "Seconds and memory of each stage",
+    "paper.md": "The paper as Markdown",
+    "paper.pdf": "The paper as PDF",
+    "paper.html": "The paper as one page",
+}
+
+
+def export(folder: RunFolder, target: Path, progress: Callable[[int, int], None] | None = None) -> None:
+    """Write the export of a study whose stages and paper are finished into a new folder.
+
+    Raises ReproError where the target holds something, or where predictions, images or a file of the report are
+    missing; the target is then left as it was.
+    """
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise ReproError("is not an empty folder", where=target, mend="name one that does not exist")
+    inputs = read_inputs(folder.report)
+    for name in (*RESULTS, *PAPERS):
+        if not (folder.report / name).is_file():
+            raise ReproError("no such file", where=folder.report / name, mend="run `nox -s reproduce`")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    beside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
+    try:
+        shutil.copytree(folder.report, beside / "report")
+        for name, text in all_tables(to_markdown(inputs)).items():
+            write_text(beside / "tables" / name, text)
+        keys = list(inputs.results.cells)
+        for number, key in enumerate(keys, 1):
+            _maps(folder, inputs, Cell.from_key(key), beside)
+            if progress:
+                progress(number, len(keys))
+        write_text(beside / "codecheck.yml", codecheck(inputs))
+        _crate(beside, inputs)
+        beside.chmod(0o755)
+        beside.replace(target)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _maps(folder: RunFolder, inputs: Inputs, cell: Cell, target: Path) -> None:
+    path = folder.cell(cell) / "predictions.npz"
+    predictions = load(path)
+    root = Path(read_json(folder.data_root, mend="run `nox -s evaluate` to make it")["root"])
+    side = inputs.results.study.image_size
+    crop = inputs.results.variants[cell.variant].settings.get("center_crop") or side
+    floor = float(predictions.maps.min())
+    for name, values in zip(predictions.images, predictions.maps, strict=True):
+        try:
+            with Image.open(root / str(name)) as image:
+                size = image.size
+        except OSError as error:
+            raise ReproError(str(error), where=root / str(name), mend="restore the image") from None
+        category, *rest = str(name).split("/")
+        file = target / f"{cell.variant}-seed{cell.seed}" / "anomaly_maps" / category / Path(*rest).with_suffix(".tiff")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(uncropped(values, size, int(crop) / int(side), floor)).save(file)
+
+
+def uncropped(values: NDArray[np.float32], size: tuple[int, int], share: float, floor: float) -> NDArray[np.float32]:
+    """A map [H, W] as large as its image of `size` (width, height); outside the model's crop stands `floor`."""
+    width, height = size
+    shown = (round(width * share), round(height * share))
+    whole = np.full((height, width), floor, np.float32)
+    left, top = (round((all_ - part) / 2) for all_, part in zip(size, shown, strict=True))
+    resized = Image.fromarray(values).resize(shown, Image.Resampling.BILINEAR)
+    whole[top : top + shown[1], left : left + shown[0]] = np.asarray(resized)
+    return whole
+
+
+def codecheck(inputs: Inputs) -> str:
+    """The configuration file of CODECHECK, version 1.0; whoever checks adds name, time and certificate."""
+    study = inputs.results.study
+    lines = [
+        "version: https://codecheck.org.uk/spec/config/1.0/",
+        "paper:",
+        f"  title: {_quoted(study.title)}",
+        "  authors:",
+        f"    - name: {_quoted('The repro maintainers')}",
+        f"  reference: {REPOSITORY}",
+        "manifest:",
+    ]
+    for name in ("results.json", "verdicts.json", "paper.pdf"):
+        lines += [f"  - file: report/{name}", f"    comment: {_quoted(SAYS[name])}"]
+    lines += ["  - file: tables", f"    comment: {_quoted('Every table of the paper, as CSV')}"]
+    summary = f"Rebuilt from commit {inputs.environment.commit} by: nox -s reproduce -- --study {study.name}"
+    return "\n".join([*lines, f"summary: {_quoted(summary)}", ""])
+
+
+def _quoted(text: str) -> str:
+    # A JSON string is a YAML string.
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _crate(folder: Path, inputs: Inputs) -> None:
+    """Describe the folder as a Process Run Crate: one run of the workflow, what it was given, what it left."""
+    crate = ROCrate()
+    study, data = inputs.results.study, inputs.results.data
+    crate.name = f"{study.title} (study {study.name})"
+    crate.description = "A reproduction of a published study on visual anomaly detection, with what it measured."
+    crate.license = "https://spdx.org/licenses/Apache-2.0"
+    profile = _entity(crate, PROFILE, "CreativeWork", name="Process Run Crate", version="0.5")
+    crate.root_dataset["conformsTo"] = profile
+    software = _entity(
+        crate,
+        "#repro",
+        "SoftwareApplication",
+        name="repro",
+        softwareVersion=f"{__version__}, commit {inputs.environment.commit}",
+        softwareRequirements=[f"{name} {version}" for name, version in inputs.environment.packages.items()],
+    )
+    images = _entity(crate, "#images", "Dataset", name=data.name, identifier=f"sha256:{data.fingerprint}")
+    asked = _entity(crate, "#study", "PropertyValue", name="study", value=study.name, identifier=study.fingerprint)
+    made: list[Any] = [
+        crate.add_file(folder / "report" / name, f"report/{name}", properties={"name": SAYS[name]})
+        for name in (*RESULTS, *PAPERS)
+    ]
+    made.append(crate.add_file(folder / "codecheck.yml", "codecheck.yml", properties={"name": "CODECHECK manifest"}))
+    names = {"report/figures": "Figures of the paper", "tables": "Tables of the paper as CSV"}
+    names |= {part.name: f"Anomaly maps of {part.name}, float32 TIFF" for part in _map_folders(folder)}
+    made += [crate.add_dataset(folder / name, f"{name}/", properties={"name": said}) for name, said in names.items()]
+    action = _entity(
+        crate,
+        "#run",
+        "CreateAction",
+        name=f"repro reproduce --study {study.name}",
+        instrument=software,
+        object=[images, asked],
+        result=made,
+        description=f"On {', '.join(inputs.environment.devices)} ({inputs.environment.processor})",
+    )
+    crate.root_dataset["mentions"] = action
+    crate.metadata.write(folder)
+
+
+def _map_folders(folder: Path) -> Iterable[Path]:
+    return sorted(path.parent for path in folder.glob("*/anomaly_maps"))
+
+
+def _entity(crate: ROCrate, at: str, kind: str, **properties: Any) -> Any:
+    return crate.add(ContextEntity(crate, at, properties={"@type": kind, **properties}))

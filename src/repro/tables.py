@@ -1,0 +1,41 @@
+"""Tables: the paper's tables in, comma-separated values out."""
+
+import csv
+import io
+import re
+
+from repro.errors import ReproError
+from repro.markdown import MARK, TableText, Written
+from repro.paper import read_inputs, to_markdown
+from repro.runs import RunFolder
+
+
+def table(folder: RunFolder, name: str) -> str:
+    """One table of a study's paper, made from the records as they are now; ReproError where none has that name."""
+    written = to_markdown(read_inputs(folder.report))
+    if name not in written.tables:
+        raise ReproError("is none of the paper's tables", where=name, mend=f"choose one of {', '.join(written.tables)}")
+    return to_csv(written.tables[name])
+
+
+def all_tables(written: Written) -> dict[str, str]:
+    """Every table by file name, in the order of the paper."""
+    return {f"table-{one.number:02}-{name}.csv": to_csv(one) for name, one in written.tables.items()}
+
+
+def to_csv(table: TableText) -> str:
+    """A Markdown table as comma-separated values; text as a reader sees it, without markup."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    for number, line in enumerate(table.rows.splitlines()):
+        # The second line only says how columns are set.
+        if number != 1:
+            cells = re.split(r"(?<!\\)\|", MARK.sub(r"\2", line).strip().strip("|"))
+            writer.writerow([_read(cell.strip()) for cell in cells])
+    return stream.getvalue()
+
+
+def _read(cell: str) -> str:
+    text = re.sub(r"\[((?:\\.|[^\]\\])*)\]\([^)]*\)", r"\1", cell)
+    text = re.sub(r"(?<!\\)(\*\*|`)", "", text)
+    return re.sub(r"\\([^\sA-Za-z0-9])", r"\1", text).replace("\N{NO-BREAK SPACE}", " ")

@@ -1,0 +1,163 @@
+"use strict";
+// Without this script the page reads the same; with it numbers tell their place, pictures grow, test images are browsed.
+
+const $ = (selector, from = document) => from.querySelector(selector);
+const all = (selector, from = document) => [...from.querySelectorAll(selector)];
+const make = (name, attributes = {}, ...children) => {
+  const element = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  element.append(...children);
+  return element;
+};
+
+// Light and dark: as the system says, until the reader says otherwise.
+const theme = $("#theme");
+const isDark = () => getComputedStyle(document.documentElement).colorScheme === "dark" ||
+  (!document.documentElement.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);
+const nameTheme = () => { theme.textContent = isDark() ? "Light" : "Dark"; };
+theme.addEventListener("click", () => {
+  document.documentElement.dataset.theme = isDark() ? "light" : "dark";
+  nameTheme();
+});
+nameTheme();
+
+// Contents: open beside the text, closed above it.
+if (matchMedia("(max-width: 60rem)").matches) $("nav details").open = false;
+const links = new Map(all("nav a").map(link => [link.hash.slice(1), link]));
+const watch = new IntersectionObserver(entries => entries.forEach(({ isIntersecting, target }) => {
+  if (!isIntersecting) return;
+  all("nav a[aria-current]").forEach(link => link.removeAttribute("aria-current"));
+  links.get(target.id)?.setAttribute("aria-current", "true");
+}), { rootMargin: "-10% 0px -75% 0px" });
+all("main section[id]").forEach(section => watch.observe(section));
+
+// Numbers. They are many, so the Tab key visits them only when asked to.
+const tip = $("#tip");
+const showTip = number => {
+  if (number.title) { number.dataset.tip = number.title; number.removeAttribute("title"); }
+  tip.textContent = number.dataset.tip;
+  tip.hidden = false;
+  number.setAttribute("aria-describedby", "tip");
+  const place = number.getBoundingClientRect();
+  const left = Math.min(place.left, document.documentElement.clientWidth - tip.offsetWidth - 8);
+  const above = place.top - tip.offsetHeight - 6;
+  tip.style.left = `${Math.max(left, 8) + scrollX}px`;
+  tip.style.top = `${(above < 60 ? place.bottom + 6 : above) + scrollY}px`;
+};
+const hideTip = () => { tip.hidden = true; };
+for (const [show, hide] of [["mouseover", "mouseout"], ["focusin", "focusout"]]) {
+  document.addEventListener(show, event => { const number = event.target.closest?.(".n"); if (number) showTip(number); });
+  document.addEventListener(hide, event => { if (event.target.closest?.(".n")) hideTip(); });
+}
+const reach = () => all(".n").forEach(number => { number.tabIndex = $("#trace").checked ? 0 : -1; });
+$("#trace").addEventListener("change", reach);
+reach();
+
+// The viewer: one picture, or one test image with the map of every model.
+const viewer = $("#viewer"), body = $("#viewer-body");
+let zoom = 1, shownAt = -1, draw = () => {};
+const enlarge = factor => { zoom = Math.min(6, Math.max(0.5, zoom * factor)); draw(); };
+const openPicture = image => {
+  $("#viewer-title").textContent = $("figcaption", image.closest("figure")).textContent.match(/^\S+ \d+/)?.[0] ?? "Picture";
+  zoom = 1; shownAt = -1;
+  const large = make("img", { src: image.src, alt: image.alt });
+  draw = () => { large.style.width = `${100 * zoom}%`; };
+  body.replaceChildren(large);
+  open();
+};
+const open = () => {
+  all("[data-do=previous], [data-do=next]", viewer).forEach(button => { button.hidden = shownAt < 0; });
+  draw();
+  if (!viewer.open) viewer.showModal();
+  body.focus();
+};
+const actions = {
+  close: () => viewer.close(), larger: () => enlarge(1.5), smaller: () => enlarge(1 / 1.5),
+  next: () => step(1), previous: () => step(-1),
+};
+viewer.addEventListener("click", event => {
+  actions[event.target.dataset.do]?.();
+  if (event.target === viewer) viewer.close();
+});
+viewer.addEventListener("keydown", event => {
+  const action = { "+": "larger", "=": "larger", "-": "smaller", n: "next", p: "previous" }[event.key];
+  if (action) { event.preventDefault(); actions[action](); }
+});
+for (const image of all("figure.picture img")) {
+  const button = make("button", { type: "button", class: "zoom", "aria-label": `Enlarge: ${image.alt}` });
+  image.replaceWith(button);
+  button.append(image);
+  image.removeAttribute("loading");
+  button.addEventListener("click", () => openPicture(image));
+}
+
+// The browser for test images.
+const { models, sheets, images } = JSON.parse($("#images").textContent);
+const entries = images.flatMap(image => image.seen.map((seen, model) => ({ ...image, ...seen, model })));
+let found = [];
+const tile = (image, offset) => {
+  const { rows, columns } = sheets[image.sheet];
+  const element = make("div", { class: `tile sheet-${image.sheet}` });
+  const at = (place, count) => `${count > 1 ? (100 * place) / (count - 1) : 0}%`;
+  element.style.backgroundSize = `${columns * 100}% ${rows * 100}%`;
+  element.style.backgroundPosition = `${at(image.column + offset, columns)} ${at(image.row, rows)}`;
+  return element;
+};
+const short = number => Number(number.toPrecision(4)).toString().replace("-", "−");
+const judged = one => `score ${short(one.score)}, threshold ${short(one.threshold)}: `;
+const openImage = index => {
+  if (shownAt < 0) zoom = 1;
+  shownAt = index;
+  const image = found[index];
+  $("#viewer-title").textContent = `${image.image} (${index + 1} of ${found.length})`;
+  const row = make("div", { class: "row" });
+  draw = () => {
+    const side = `${Math.round(260 * zoom)}px`;
+    row.replaceChildren(...["input, with the outline of the ground truth", ...models].map((name, offset) => {
+      const shown = tile(image, offset), seen = image.seen[offset - 1];
+      shown.style.width = side;
+      const words = make("figcaption", {}, make("b", {}, name), seen ? make("br") : "", seen ? judged(seen) + seen.verdict : "");
+      words.style.maxWidth = side;
+      return make("figure", {}, shown, words);
+    }));
+  };
+  body.replaceChildren(row);
+  open();
+};
+const step = by => { if (shownAt >= 0) openImage((shownAt + by + found.length) % found.length); };
+
+const choices = (name, label, options) =>
+  make("label", {}, label, make("select", { name }, ...options.map(([value, text]) => make("option", { value }, text))));
+const distinct = key => [...new Set(entries.map(one => one[key]))];
+const filter = form => {
+  const { category, defect, verdict, model, order } = Object.fromEntries(new FormData(form));
+  const fits = (wanted, value) => wanted === "" || wanted === String(value);
+  found = entries.filter(one => fits(category, one.category) && fits(defect, one.defect) &&
+    fits(verdict, one.verdict) && fits(model, one.model));
+  // Scores of models differ in scale, so across models they are compared as multiples of the threshold.
+  const rank = one => (model === "" ? (one.score - one.threshold) / (Math.abs(one.threshold) || 1) : one.score);
+  found.sort((one, other) => (order === "highest" ? rank(other) - rank(one) : rank(one) - rank(other)));
+  $("#cards").replaceChildren(...found.map((one, index) => {
+    const button = make("button", { type: "button", class: one.verdict.split(" ")[0] },
+      make("div", { class: "pair" }, tile(one, 0), tile(one, one.model + 1)),
+      one.image, make("br"), models[one.model], make("br"), judged(one), make("b", {}, one.verdict));
+    button.addEventListener("click", () => { shownAt = -1; openImage(index); });
+    return make("li", {}, button);
+  }));
+  $("#browser [role=status]").textContent = `${found.length} of ${entries.length} shown`;
+};
+if (entries.length) {
+  const any = label => ["", label];
+  const form = make("form", { "aria-label": "Filter test images" },
+    choices("category", "Category", [any("all"), ...distinct("category").map(one => [one, one])]),
+    choices("defect", "Defect type", [any("all"), ...distinct("defect").sort().map(one => [one, one])]),
+    choices("verdict", "Verdict", [any("all"), ...["found", "missed", "false alarm", "passed"].map(one => [one, one])]),
+    choices("model", "Model", [...models.map((name, index) => [String(index), name]), any("all")]),
+    choices("order", "Sorted by", [["highest", "highest score first"], ["lowest", "lowest score first"]]));
+  form.addEventListener("change", () => filter(form));
+  form.addEventListener("submit", event => event.preventDefault());
+  $("#browser").append(make("h3", {}, "Browse the test images"), form,
+    make("p", { role: "status" }), make("ul", { id: "cards", tabindex: "0", "aria-label": "Test images" }));
+  $("#browser").hidden = false;
+  filter(form);
+}
