@@ -13,7 +13,8 @@ PACKAGE = Path(repro.__file__).parent
 
 #: A module may import only modules above it. Modules on one line know nothing of each other.
 ORDER = [
-    {"errors", "records"},
+    {"errors", "record"},
+    {"records", "cost_records"},
     {"runs", "progress", "trace"},
     {"sheet", "stat", "photographs"},
     {"study", "data.layout", "receptive_field", "data.textures"},
@@ -29,7 +30,7 @@ ORDER = [
     {"predict", "score"},
     {"retrieve"},
     {"results", "claims", "guard", "regression", "bench"},
-    {"ablation_view", "abstract_view", "figure_view", "provenance", "markdown", "heat_maps"},
+    {"ablation_view", "abstract_view", "cost_view", "figure_view", "provenance", "markdown", "heat_maps"},
     {"browse", "diagrams", "plots", "similarity", "paper_view", "reproduce"},
     {"figures", "page"},
     {"paper", "serve"},

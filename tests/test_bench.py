@@ -2,11 +2,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import example_report
 import pytest
 
 from repro.bench import bench, table
+from repro.cost_records import Bench
 from repro.errors import ReproError
-from repro.records import Bench
 from repro.runs import read_record
 
 
@@ -41,3 +42,11 @@ def test_refuses_a_file_that_lacks_one_side(tmp_path: Path) -> None:
         bench(written(tmp_path, RATE, OURS), tmp_path)
     with pytest.raises(ReproError, match="both sides"):
         bench(written(tmp_path, OURS, THEIRS), tmp_path)
+
+
+def test_adds_what_the_reports_took(tmp_path: Path) -> None:
+    folder = example_report.build(tmp_path)
+    found = bench(written(tmp_path, RATE, OURS, THEIRS), folder.report.parent)
+    (run,) = found.runs.values()
+    assert run.threads == 2
+    assert sum(cost.seconds for cost in run.costs.values()) == pytest.approx(494.0)

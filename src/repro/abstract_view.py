@@ -1,10 +1,10 @@
-"""Abstract view: verdicts, results and timings in, what the first half page says of them out."""
+"""Abstract view: verdicts and results in, what the first half page says of them out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from repro.records import Cost, Results, Verdict
+from repro.records import Results, Verdict
 from repro.stat import Spread, mean
 from repro.trace import traced
 
@@ -23,7 +23,7 @@ class Rank:
     lowest: tuple[str, ...]
 
 
-def abstract(results: Results, verdicts: Sequence[Verdict], costs: Mapping[str, Cost]) -> dict[str, Any]:
+def abstract(results: Results, verdicts: Sequence[Verdict]) -> dict[str, Any]:
     """What was found, in short."""
     wrong = [one for one in verdicts if one.verdict == "refuted" and not one.claim.startswith("rf-")]
     missed = [one for one in verdicts if one.verdict == "not reproduced"]
@@ -33,7 +33,6 @@ def abstract(results: Results, verdicts: Sequence[Verdict], costs: Mapping[str, 
         "missed": missed[:MOST_NAMED],
         "more_missed": traced(max(len(missed) - MOST_NAMED, 0), [one.verdict for one in missed]),
         "ranks": {metric: ranks(results, metric) for metric in METRICS},
-        "cost": _cost(costs, results.names),
     }
 
 
@@ -52,33 +51,3 @@ def ranks(results: Results, metric: str) -> list[Rank]:
             lowest = tuple(category for category, one in values.items() if round(one, 4) == least)
             ranked.append(Rank(name, mean(list(values.values())), Spread.of(values.values()), lowest))
     return sorted(ranked, key=lambda one: (-one.mean, one.name))
-
-
-def _cost(costs: Mapping[str, Cost], names: Mapping[str, str]) -> dict[str, Any] | None:
-    """What the run took: of all stages together, of the longest kind of stage, and by stage."""
-    if not costs:
-        return None
-    stages: dict[str, list[Cost]] = {}
-    for name, cost in costs.items():
-        stages.setdefault(name.split(" ")[0], []).append(cost)
-    seconds = {stage: sum(one.seconds for one in found) for stage, found in stages.items()}
-    longest = max(seconds, key=lambda stage: seconds[stage])
-    return {
-        "seconds": sum(seconds.values()),
-        "peak": traced(max(cost.peak_mb for cost in costs.values()), [cost.peak_mb for cost in costs.values()]),
-        "longest": longest,
-        "share": seconds[longest] / sum(seconds.values()) if any(seconds.values()) else None,
-        "stages": list(seconds),
-        "rows": _by_variant(costs, names),
-    }
-
-
-def _by_variant(costs: Mapping[str, Cost], names: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Seconds by variant and stage, over all its cells, and the most memory that any of them took."""
-    rows: dict[str, dict[str, Any]] = {}
-    for name, cost in costs.items():
-        stage, _, cell = name.partition(" ")
-        row = rows.setdefault(cell.split("/")[0], {"seconds": {}, "peak": cost.peak_mb})
-        row["seconds"][stage] = row["seconds"].get(stage, 0) + cost.seconds
-        row["peak"] = traced(max(row["peak"], cost.peak_mb), row["peak"], cost.peak_mb)
-    return [{"name": names.get(variant, "the study"), **row} for variant, row in rows.items()]

@@ -1,17 +1,22 @@
-"""Bench: what pytest-benchmark measured in, report/bench.json out: each step of anomalib beside ours."""
+"""Bench: what pytest-benchmark measured and what runs took in, report/bench.json out: what a reproduction costs.
+
+The paper reads costs from there alone: the file changes when someone measures, not with every run, so that a paper
+made again is the same.
+"""
 
 from pathlib import Path
 from typing import Any
 
+from repro.cost_records import Bench, Cost, CostPair, RunCost
 from repro.errors import ReproError
-from repro.records import SCHEMA_VERSION, Bench, CostPair
-from repro.runs import read_json, write_json
+from repro.records import SCHEMA_VERSION, Environment
+from repro.runs import read_json, read_record, write_json
 
 MEND = "run `nox -s bench` to make it"
 
 
 def bench(measured: Path, report: Path) -> Bench:
-    """Pair the benchmarks of a pytest-benchmark file and leave bench.json in the folder `report`.
+    """Pair the benchmarks of a pytest-benchmark file, add the timings of the reports, and leave bench.json in `report`.
 
     A benchmark of a pair names it in its `extra_info`, with its `side` (`anomalib` or `ours`), the `share` of the work
     that was measured, its `operations` and, for a coreset, its `points`; one benchmark, `rate`, is of a large matrix
@@ -19,7 +24,7 @@ def bench(measured: Path, report: Path) -> Bench:
     """
     content = read_json(measured, mend=MEND)
     try:
-        found = _pair(content)
+        found = _pair(content, _runs(report))
     except (KeyError, TypeError) as error:
         raise ReproError(f"does not hold both sides of every step ({error})", where=measured, mend=MEND) from None
     write_json(report / "bench.json", found.model_dump(mode="json"))
@@ -37,7 +42,7 @@ def table(bench: Bench) -> str:
     return "\n".join([head, *lines, f"{bench.processor}, {bench.threads} threads, {bench.rate:.0f} Gop/s"])
 
 
-def _pair(content: dict[str, Any]) -> Bench:
+def _pair(content: dict[str, Any], runs: dict[str, RunCost]) -> Bench:
     measured = {(one["extra_info"].get("pair"), one["extra_info"].get("side")): one for one in content["benchmarks"]}
     product = measured["rate", None]
     rate = product["extra_info"]["operations"] / product["stats"]["min"]
@@ -64,4 +69,16 @@ def _pair(content: dict[str, Any]) -> Bench:
         packages=about["packages"],
         rate=rate / 1e9,
         pairs=tuple(pairs),
+        runs=runs,
     )
+
+
+def _runs(report: Path) -> dict[str, RunCost]:
+    found = {}
+    for path in sorted(report.glob("*/timings.json")):
+        where = read_record(path.parent / "environment.json", Environment, mend="run `nox -s reproduce`")
+        costs = {name: Cost.model_validate(cost) for name, cost in read_json(path, mend="delete it").items()}
+        found[path.parent.name] = RunCost(
+            processor=where.processor, threads=where.threads, devices=where.devices, costs=costs
+        )
+    return found

@@ -325,7 +325,8 @@ def _bench(options: argparse.Namespace) -> None:
 
 
 def _schema(options: argparse.Namespace) -> None:
-    from repro.records import Bench, Environment, Figures, Guards, Results, Verdicts
+    from repro.cost_records import Bench
+    from repro.records import Environment, Figures, Guards, Results, Verdicts
     from repro.runs import write_json
 
     for kind in (Results, Verdicts, Guards, Environment, Figures, Bench):

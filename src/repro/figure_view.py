@@ -27,3 +27,5 @@ def made_from(figure: FigureRecord, results: Results) -> tuple[Source, ...]:
             return tuple(Source(FILE, ("retrieval", key)) for key in found)
         case "receptive_field":
             return (Source(FILE, ("receptive_field", "networks", "small", "layers")),)
+        case "cost":
+            return (Source("../bench.json", ("pairs",)),)

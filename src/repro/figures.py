@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator
 import matplotlib
 
 from repro.browse import contact_sheet
+from repro.cost_records import Bench
 from repro.diagrams import pipeline, receptive_field
 from repro.errors import ReproError
 from repro.heat_maps import heat_maps, overview
 from repro.photographs import photographs
-from repro.plots import curves, distributions, metric_dots
+from repro.plots import curves, distributions, growth, metric_dots
 from repro.records import Figures, Results
 from repro.runs import RunFolder, read_record, write_json
 from repro.sheet import STYLE, Picture, free_name
@@ -62,6 +63,9 @@ def _pictures(folder: RunFolder, results: Results) -> Iterator[Picture]:
         for category in results.study.categories:
             yield from similarity(results, variant, category, photograph)
     yield from receptive_field(results, photograph)
+    path = folder.report.parent / "bench.json"
+    if path.is_file():
+        yield growth(read_record(path, Bench, mend="run `nox -s bench`"))
     for category in results.study.categories:
         yield contact_sheet(folder, results, category, photograph)
 

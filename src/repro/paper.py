@@ -13,14 +13,15 @@ from typing import Any, Literal
 import pypandoc
 import typst
 
+from repro.cost_records import Bench
 from repro.errors import ReproError
 from repro.figure_view import made_from
 from repro.markdown import Written, write
 from repro.page import to_html
 from repro.paper_view import Inputs, view
 from repro.provenance import patterns
-from repro.records import Cost, Environment, Figures, Guards, Results, Verdicts
-from repro.runs import PROJECT_ROOT, RunFolder, read_json, read_record, sha256, write_text, writing
+from repro.records import Environment, Figures, Guards, Results, Verdicts
+from repro.runs import PROJECT_ROOT, RunFolder, read_record, sha256, write_text, writing
 from repro.study import ABLATIONS
 from repro.trace import follow
 
@@ -75,7 +76,9 @@ def read_inputs(report: Path) -> Inputs:
             for name in ABLATIONS
             if name != report.name and (path := report.parent / name / "results.json").is_file()
         ),
-        costs=follow(_costs(report / "timings.json"), "timings.json"),
+        bench=follow(read_record(path, Bench, mend="run `nox -s bench`"), f"../{path.name}")
+        if (path := report.parent / "bench.json").is_file()
+        else None,
         constants=follow(constants, "constants.toml"),
     )
 
@@ -127,14 +130,3 @@ def _typeset(source: bytes, report: Path, standard: Literal["ua-1", "1.7"]) -> b
     pdf = compiler.compile(format="pdf", pdf_standards=standard)
     assert isinstance(pdf, bytes)
     return pdf
-
-
-def _costs(path: Path) -> dict[str, Cost]:
-    """Of timings.json; none where the study was put together without a workflow."""
-    if not path.is_file():
-        return {}
-    try:
-        return {name: Cost.model_validate(cost) for name, cost in read_json(path, mend=MEND).items()}
-    except (ValueError, AttributeError) as error:
-        reason = str(error).splitlines()[0]
-        raise ReproError(f"is no list of costs ({reason})", where=path, mend=MEND) from None

@@ -11,9 +11,10 @@ from typing import Any
 
 from repro.ablation_view import ablations
 from repro.abstract_view import abstract
+from repro.cost_records import Bench
+from repro.cost_view import cost
 from repro.records import (
     CellRecord,
-    Cost,
     Environment,
     FeatureRecord,
     FigureRecord,
@@ -44,8 +45,8 @@ class Inputs:
     figures: Figures
     #: Of the ablation studies whose results lie beside the report.
     ablations: tuple[Results, ...] = ()
-    #: By `stage cell`.
-    costs: Mapping[str, Cost] = field(default_factory=dict)
+    #: None where nothing was measured.
+    bench: Bench | None = None
     constants: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -76,7 +77,8 @@ def view(inputs: Inputs) -> dict[str, Any]:
         "environment": inputs.environment,
         "guards": inputs.guards,
         "failed": [one for one in inputs.guards.assertions if one.outcome == "failed"],
-        "abstract": abstract(results, verdicts, inputs.costs),
+        "abstract": abstract(results, verdicts),
+        "cost": cost(inputs.bench, results.study.name, names),
         "variants": [_variant(results, variant, name) for variant, name in names.items()],
         "scores": _scores(results, names),
         "cells": [{"name": names[results.cells[key].variant], "record": results.cells[key]} for key in _keys(results)],
@@ -87,7 +89,7 @@ def view(inputs: Inputs) -> dict[str, Any]:
         "raw_agrees": round(max(shifts), 4) == 0,
         "pictures": {
             kind: _figures(inputs.figures, kind)
-            for kind in ("pipeline", "metrics", "distributions", "curves", "receptive_field", "contact_sheet")
+            for kind in ("pipeline", "metrics", "distributions", "curves", "receptive_field", "contact_sheet", "cost")
         },
         "heat_maps": _heat_maps(results, inputs.figures),
         "search": _search(results, names, inputs.figures),

@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_curve, roc_curve
 
+from repro.cost_records import Bench, CostPair
 from repro.data.layout import GOOD
 from repro.records import CellRecord, FigureRecord, Results
 from repro.runs import Cell
@@ -156,6 +157,37 @@ def _curves(results: Results) -> Sheet:
                 else:
                     axes.plot(*roc_curve(truth, scores)[:2], **line)
     sheet.legend(sheet.height - 0.25, _legend(results.names, lines=True))
+    return sheet
+
+
+def growth(bench: Bench) -> Picture:
+    """How the time to select a coreset grows with the patches, anomalib's beside ours and that of the plain product."""
+    pairs = sorted((one for one in bench.pairs if one.points), key=lambda one: one.points or 0)
+    said = "; ".join(
+        f"{one.points} patches: anomalib {one.anomalib_seconds:.3g} s, here {one.seconds:.3g} s" for one in pairs
+    )
+    alt = f"Two rising lines on logarithmic scales, anomalib's steeper and far above ours. {said}."
+    return FigureRecord(file="cost.svg", kind="cost", alt=alt), partial(_growth, pairs)
+
+
+def _growth(pairs: Sequence[CostPair]) -> Sheet:
+    sheet = Sheet(7.2)
+    axes = sheet.plot(1.6, 0.3, WIDTH - 2.2, 5.1, xscale="log", yscale="log")
+    points = [one.points or 0 for one in pairs]
+    lines = (
+        ("anomalib", [one.anomalib_seconds for one in pairs]),
+        ("here", [one.seconds for one in pairs]),
+        ("plain matrix product", [one.floor_seconds for one in pairs]),
+    )
+    handles = []
+    for (name, seconds), (colour, marker, dashes) in zip(lines, LOOKS, strict=False):
+        look = {"color": colour, "marker": marker, "markersize": 4.5, "linestyle": dashes, "linewidth": 1.3}
+        handles += axes.plot(points, seconds, label=name, **look)
+    axes.set_xticks(points, [f"{one:,}" for one in points])
+    axes.minorticks_off()
+    axes.set_xlabel("patches to select a tenth of", size=SIZE, labelpad=2)
+    axes.set_ylabel("seconds", size=SIZE, labelpad=2)
+    sheet.legend(6.9, handles)
     return sheet
 
 

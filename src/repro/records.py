@@ -6,18 +6,12 @@ Image names are relative to the data root, for example `grid/test/bent/000.png`.
 """
 
 from collections import Counter
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from repro.record import Record, Score
 
 SCHEMA_VERSION = 1
 MODEL_NAMES = {"efficientad": "EfficientAD", "patchcore": "PatchCore"}
-
-Score = Annotated[float, Field(ge=0.0, le=1.0)]
-
-
-class Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class GuardBound(Record):
@@ -334,21 +328,21 @@ class Environment(Record):
     weights: dict[str, str]
 
 
-class Cost(Record):
-    """An entry of timings.json: what a stage took, of one cell or for the study."""
-
-    seconds: float
-    #: Most memory that the stage held; 0 where it was too short to be measured.
-    peak_mb: float
-
-
 class FigureRecord(Record):
     """One picture below report/<study>/figures/."""
 
     #: Name of the file, for example `heat-maps-grid-median.jpg`; also its label in the paper without the suffix.
     file: str
     kind: Literal[
-        "pipeline", "metrics", "distributions", "curves", "heat_maps", "similarity", "receptive_field", "contact_sheet"
+        "pipeline",
+        "metrics",
+        "distributions",
+        "curves",
+        "heat_maps",
+        "similarity",
+        "receptive_field",
+        "contact_sheet",
+        "cost",
     ]
     #: What the picture shows, for those who cannot see it.
     alt: str
@@ -369,32 +363,3 @@ class Figures(Record):
 
     schema_version: Literal[1]
     figures: tuple[FigureRecord, ...]
-
-
-class CostPair(Record):
-    """What one step costs in anomalib and here, measured in one run on one machine."""
-
-    #: For example `coreset-20480`; begins with `coreset`, `efficientad` or `nearest`.
-    name: str
-    anomalib_seconds: float
-    seconds: float
-    #: anomalib's time over ours.
-    ratio: float
-    #: The part of anomalib's work that was measured and scaled to the whole; 1 where all was.
-    measured_share: float
-    #: What a plain computation needs for its multiplications and additions at the measured rate of a matrix product.
-    floor_seconds: float
-    #: Points to select from, where the step is a coreset.
-    points: int | None = None
-
-
-class Bench(Record):
-    """bench.json: what the costly steps take; a measurement of a machine, not part of any result."""
-
-    schema_version: Literal[1]
-    processor: str
-    threads: int
-    packages: dict[str, str]
-    #: Operations a second of a large matrix product in float32, in thousand millions.
-    rate: float
-    pairs: tuple[CostPair, ...]

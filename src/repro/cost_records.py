@@ -1,0 +1,54 @@
+"""The records of timings.json and bench.json: what steps and runs took on a machine, which is no part of a result."""
+
+from typing import Literal
+
+from repro.record import Record
+
+
+class Cost(Record):
+    """An entry of timings.json: what a stage took, of one cell or for the study."""
+
+    seconds: float
+    #: Most memory that the stage held; 0 where it was too short to be measured.
+    peak_mb: float
+
+
+class CostPair(Record):
+    """What one step costs in anomalib and here, measured in one run on one machine."""
+
+    #: For example `coreset-20480`; begins with `coreset`, `efficientad` or `nearest`.
+    name: str
+    anomalib_seconds: float
+    seconds: float
+    #: anomalib's time over ours.
+    ratio: float
+    #: The part of anomalib's work that was measured and scaled to the whole; 1 where all was.
+    measured_share: float
+    #: What a plain computation needs for its multiplications and additions at the measured rate of a matrix product.
+    floor_seconds: float
+    #: Points to select from, where the step is a coreset.
+    points: int | None = None
+
+
+class RunCost(Record):
+    """What the stages of a study took, and where."""
+
+    processor: str
+    threads: int
+    devices: tuple[str, ...]
+    #: By `stage` or `stage cell`.
+    costs: dict[str, Cost]
+
+
+class Bench(Record):
+    """bench.json: what the costly steps take; a measurement of a machine, not part of any result."""
+
+    schema_version: Literal[1]
+    processor: str
+    threads: int
+    packages: dict[str, str]
+    #: Operations a second of a large matrix product in float32, in thousand millions.
+    rate: float
+    pairs: tuple[CostPair, ...]
+    #: By study: what the reports beside it took when the file was made.
+    runs: dict[str, RunCost]
