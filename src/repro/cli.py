@@ -75,11 +75,16 @@ def _parser() -> argparse.ArgumentParser:
         ("data", _data, "draw or find the images of a study and check them"),
         ("receptive-field", _receptive_field, "compute and measure the receptive fields"),
         ("results", _results, "gather results.json, environment.json and timings.json"),
-        ("verdicts", _verdicts, "judge the published claims"),
         ("figures", _figures, "draw the figures"),
         ("render", _render, "write paper.md and paper.pdf"),
     ):
         _add_study(_add(commands, name, call, words))
+
+    verdicts = _add(commands, "verdicts", _verdicts, "judge the published claims")
+    _add_study(verdicts)
+    verdicts.add_argument(
+        "--accept", action="store_true", help="make these verdicts those that may not change unnoticed"
+    )
 
     guard = _add(commands, "guard", _guard, "assert what must hold of results.json; exit 1 where it does not")
     _add_study(guard)
@@ -224,10 +229,13 @@ def _results(options: argparse.Namespace) -> None:
 
 
 def _verdicts(options: argparse.Namespace) -> None:
-    from repro.claims import verdicts
+    from repro.claims.judge import accept, verdicts
     from repro.runs import RunFolder
 
-    verdicts(RunFolder(options.study))
+    folder = RunFolder(options.study)
+    verdicts(folder)
+    if options.accept:
+        accept(folder, folder.ledger)
 
 
 def _guard(options: argparse.Namespace) -> int:

@@ -20,9 +20,11 @@ from PIL import Image
 
 from repro.data.layout import GOOD
 from repro.errors import ReproError
-from repro.records import FigureRecord, Figures, QueryRecord, Results
+from repro.metrics import normalise
+from repro.records import FigureRecord, Figures, Results
+from repro.retrieval_records import QueryRecord
 from repro.runs import Cell, RunFolder, read_json, read_record, write_json
-from repro.score import load, normalise
+from repro.score import load
 from repro.sheet import HEIGHT, SIZE, STYLE, WIDTH, Sheet, drawable
 
 MEND = "run `nox -s evaluate` to make it"

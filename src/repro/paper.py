@@ -166,12 +166,25 @@ def signed(value: float) -> Marked:
     return Marked(text[1:] if text[1:] == "0.0000" else text)
 
 
+def points(value: float) -> Marked:
+    """A difference in points, 1/100, with one decimal and a true minus; no sign for nought."""
+    text = f"{value:.1f}".replace("-", "−")
+    return Marked(text[1:] if text == "−0.0" else text)
+
+
+def tenths(value: float) -> Marked:
+    """A number in per cent with one decimal, as others report scores."""
+    return Marked(f"{value:.1f}")
+
+
 def words(name: str) -> str:
     """A name of the study file as words."""
     return name.replace("_", " ")
 
 
-FILTERS = {one.__name__: one for one in (code, path, percent, plain, score, series, share, signed, words)}
+FILTERS = {
+    one.__name__: one for one in (code, path, percent, plain, points, score, series, share, signed, tenths, words)
+}
 
 
 @dataclass

@@ -1,0 +1,32 @@
+"""References view: comparisons with others in, what the paper's section on them prints out."""
+
+from typing import Any
+
+from repro.records import Results
+from repro.references import METRICS, comparisons, references
+
+
+def reference_table(results: Results) -> dict[str, Any]:
+    """Others' scores on the categories of the study, and for each variant of ours a comparison or why there is none."""
+    categories = [category for category in results.study.categories if any(one.of(category) for one in references())]
+    found = comparisons(results)
+    shown = [one for one in references() if any(one.model == record.model for record in results.variants.values())]
+    return {
+        "categories": categories,
+        "rows": [
+            {
+                "reference": one,
+                "scores": [_slashed(one.of(category)) for category in categories] + [_slashed(one.mean)],
+            }
+            for one in shown
+        ],
+        "compared": [(one, results.names[one.variant]) for one in found if one.pairs],
+        "same_data": results.data.official,
+        "refused": [(one, results.names[one.variant]) for one in found if one.refusals],
+        "count": len(found),
+    }
+
+
+def _slashed(scores: dict[str, float]) -> str:
+    """Image AUROC / pixel AUROC / AU-PRO, a dash for what is not reported."""
+    return " / ".join(f"{scores[metric]:.1f}" if metric in scores else "–" for metric in METRICS)
