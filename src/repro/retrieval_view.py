@@ -12,7 +12,7 @@ from repro.retrieval_records import FeatureRecord, RetrievalRecord, SearchRecord
 FEATURES = {
     "published": "published",
     "patch_embedding": "mean of patches",
-    "weighted_embedding": "anomaly-weighted patches",
+    "weighted_embedding": "weighted patches",
 }
 SCORES = ("precision_at_1", "precision_at_5", "mean_average_precision", "recall_at_5")
 
