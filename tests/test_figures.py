@@ -60,7 +60,6 @@ def study(root: Path, defects: dict[str, tuple[str, ...]], seeds: tuple[int, ...
         "study": {
             "name": "tiny",
             "title": "A tiny study",
-            "protocol": "published",
             "image_size": PIXELS,
             "categories": list(defects),
             "seeds": seeds,
@@ -113,11 +112,16 @@ def _cell(cell: Cell, side: int, names: list[str], seed: int) -> dict[str, Any]:
         "thresholds": {"image": 1.5, "pixel": 1.0},
         "metrics": {**published, "image_ap": 0.5, "pixel_ap": 0.5, "aupro": 0.5},
         "raw": published,
+        "intervals": {name: {"low": 0.0, "high": 1.0} for name in (*published, "image_ap", "pixel_ap", "aupro")},
+        "resolution": 0.1,
+        "discretisation": 0.0,
+        "sound": None,
         "scores": [
             {"image": name, "defect": name.split("/")[-2], "score": 1.0 + index % 2}
             for index, name in enumerate(sorted(names))
         ],
         "efficientnet_modules": 0,
+        "preprocessing": [],
         "fingerprint": "0",
     }
 
@@ -133,17 +137,12 @@ def _retrieval(names: list[str]) -> dict[str, Any]:
             ],
         }
 
-    counts = dict.fromkeys(("dimension", "distinct_vectors", "points", "distinct_scores"), 1)
-    shares = [f"{kind}_precision_at_5" for kind in ("defect", "label", "chance_defect", "chance_label")]
-    feature = {**counts, "distinct_hit_lists": 2, **dict.fromkeys([*shares, "self_match_at_5"], 0.5)}
+    feature = {**dict.fromkeys(("dimension", "distinct_vectors", "points"), 1), "searches": []}
+    sound = {**feature, "queries": [query(names[:2] + names[3:])]}
     return {
-        "published": {**feature, "label_filter": True, "self_match": True, "queries": [query(names[2:])]},
-        "patch_embedding": {
-            **feature,
-            "label_filter": False,
-            "self_match": False,
-            "queries": [query(names[:2] + names[3:])],
-        },
+        "published": {**feature, "queries": [query(names[2:])]},
+        "patch_embedding": sound,
+        "weighted_embedding": sound,
     }
 
 

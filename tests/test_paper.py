@@ -187,7 +187,7 @@ def test_the_label_filter_is_blamed_only_where_the_numbers_say_so(tmp_path: Path
     said = "because the filter admits nothing else"
     assert said in rendered(folder)
     results = load(folder.report / "results.json")
-    next(iter(results["retrieval"].values()))["published"]["label_precision_at_5"] = 0.9
+    next(iter(results["retrieval"].values()))["published"]["searches"][0]["label_precision_at_5"] = 0.9
     rewrite(folder, results)
     assert said not in rendered(folder)
 

@@ -5,7 +5,7 @@ import example_report
 import pytest
 
 from repro.errors import ReproError
-from repro.regression import TOLERANCE, accept, compare, markdown
+from repro.regression import accept, compare, markdown
 from repro.runs import RunFolder, read_json
 
 
@@ -25,7 +25,8 @@ def move(baseline: Path, delta: float) -> tuple[str, str]:
     """Raise one metric of the baseline by `delta`; its cell and name."""
     content = read_json(baseline, mend="")
     cell = min(content["cells"])
-    content["cells"][cell]["pixel_f1"] += delta
+    for end in ("value", "low", "high"):
+        content["cells"][cell]["pixel_f1"][end] += delta
     baseline.write_text(json.dumps(content), encoding="utf-8")
     return cell, "pixel_f1"
 
@@ -36,11 +37,12 @@ def test_equal_results_are_ok(folder: RunFolder, baseline: Path) -> None:
     assert "**None of" in markdown(table)
 
 
+# Of the example, intervals reach 0.03 below and 0.02 above each value, and one image is 0.0556.
 @pytest.mark.parametrize(
     ("delta", "verdict"),
-    [(TOLERANCE * 1.5, "regression"), (TOLERANCE * 0.5, "ok"), (-TOLERANCE * 1.5, "better")],
+    [(0.2, "regression"), (0.04, "within noise"), (0.0, "ok"), (-0.04, "ok"), (-0.2, "better")],
 )
-def test_a_fall_beyond_the_tolerance_is_a_regression(
+def test_a_fall_is_a_regression_only_beyond_noise(
     folder: RunFolder, baseline: Path, delta: float, verdict: str
 ) -> None:
     cell, metric = move(baseline, delta)
@@ -49,6 +51,20 @@ def test_a_fall_beyond_the_tolerance_is_a_regression(
     assert row["verdict"] == verdict
     assert row["delta"] == pytest.approx(-delta, abs=1e-6)
     assert set(table.drop(row.name)["verdict"]) == {"ok"}
+
+
+def test_noise_is_that_of_both_intervals_and_at_least_one_image(folder: RunFolder, baseline: Path) -> None:
+    table = compare(folder, baseline)
+    assert set(table["noise"]) == {0.0556}
+    content = read_json(baseline, mend="")
+    cell = min(content["cells"])
+    content["cells"][cell]["aupro"]["low"] -= 0.1
+    baseline.write_text(json.dumps(content), encoding="utf-8")
+    table = compare(folder, baseline)
+    # 0.13 below the old value, 0.02 above the new one.
+    assert table[(table["cell"] == cell) & (table["metric"] == "aupro")].iloc[0]["noise"] == pytest.approx(
+        (0.13**2 + 0.02**2) ** 0.5, abs=1e-6
+    )
 
 
 def test_a_cell_that_is_gone_is_a_regression_and_a_new_one_is_new(folder: RunFolder, baseline: Path) -> None:

@@ -7,7 +7,8 @@ from qdrant_client import QdrantClient
 
 from repro import study as studies
 from repro.errors import ReproError
-from repro.retrieve import PUBLISHED, SOUND, judge, published_feature, qdrant, shown_queries
+from repro.retrieval_records import FeatureRecord
+from repro.retrieve import PUBLISHED, SOUND, Search, judge, published_feature, qdrant, rankings, shown_queries
 
 IMAGES = [f"grid/test/{defect}/{row:03d}.png" for defect in ("bent", "broken", "good") for row in range(6)]
 
@@ -33,31 +34,55 @@ def test_the_published_feature_is_a_sign_and_zeros() -> None:
     assert not vectors[:, 1:].any()
 
 
-def test_the_published_search_answers_every_image_of_a_label_with_the_same_list(client: QdrantClient) -> None:
+def judged(client: QdrantClient, vectors: np.ndarray, shown: list[str], shown_by: Search = SOUND) -> FeatureRecord:
+    without = rankings(client, "nothing", np.ones((len(IMAGES), 1), np.float32), IMAGES)
+    return judge(vectors, IMAGES, rankings(client, "feature", vectors, IMAGES), without, shown, shown_by)
+
+
+def test_the_published_search_returns_what_the_filter_leaves(client: QdrantClient) -> None:
     vectors = published_feature(np.ones((len(IMAGES), 4, 4), np.float32))
-    found = judge(
-        client, "published", vectors, IMAGES, PUBLISHED, ["grid/test/broken/003.png", "grid/test/good/005.png"]
-    )
-    assert (found.distinct_vectors, found.distinct_scores) == (1, 1)
-    assert found.label_precision_at_5 == found.chance_label_precision_at_5 == 1.0
-    assert found.distinct_hit_lists == 2
+    found = judged(client, vectors, ["grid/test/broken/003.png", "grid/test/good/005.png"], PUBLISHED)
+    assert found.distinct_vectors == 1
+    filtered = found.search(label_filter=True, self_match=True)
+    assert filtered.label_precision_at_5 == filtered.chance_label_precision_at_5 == 1.0
+    assert (filtered.distinct_scores, filtered.distinct_hit_lists) == (1, 2)
+    assert all(search.same_as_without_feature == 1.0 for search in found.searches)
     broken, good = found.queries
     assert {hit.defect for hit in broken.hits} <= {"bent", "broken"}
     assert {hit.defect for hit in good.hits} == {"good"}
     assert {hit.score for hit in (*broken.hits, *good.hits)} == {1.0}
 
 
-def test_the_sound_search_finds_the_defect_type_and_never_the_query(client: QdrantClient) -> None:
-    found = judge(client, "sound", clusters(), IMAGES, SOUND, IMAGES)
-    assert found.defect_precision_at_5 == 1.0
-    assert found.self_match_at_5 == 0.0
-    assert found.chance_defect_precision_at_5 == pytest.approx(5 / 17, abs=1e-6)
+def test_without_the_filter_the_published_feature_finds_any_label(client: QdrantClient) -> None:
+    vectors = published_feature(np.ones((len(IMAGES), 4, 4), np.float32))
+    assert judged(client, vectors, []).search(label_filter=False, self_match=False).label_precision_at_5 < 1
+
+
+def test_a_feature_that_tells_types_apart_finds_them_in_every_kind_of_search(client: QdrantClient) -> None:
+    found = judged(client, clusters(), IMAGES)
+    kinds = {(search.label_filter, search.self_match) for search in found.searches}
+    assert len(kinds) == len(found.searches) == 4
+    for search in found.searches:
+        assert search.measured.precision_at_1 == search.measured.precision_at_5 == 1.0
+        assert search.measured.mean_average_precision == 1.0
+        assert search.same_as_without_feature == 0.0
+        assert search.self_match_at_5 == (1.0 if search.self_match else 0.0)
     assert all(hit.image != query.image for query in found.queries for hit in query.hits)
+
+
+def test_chance_and_recall_follow_from_what_may_come_back(client: QdrantClient) -> None:
+    found = judged(client, clusters(), [])
+    # Of 17 others 5 are of the query's type, of which 5 come first; under the filter normal ones compete with none.
+    fair = found.search(label_filter=False, self_match=False)
+    assert fair.chance.precision_at_5 == pytest.approx(5 / 17, abs=1e-6)
+    assert fair.measured.recall_at_5 == 1.0
+    filtered = found.search(label_filter=True, self_match=False)
+    assert filtered.chance.precision_at_5 == pytest.approx((5 / 11 * 12 + 1.0 * 6) / 18, abs=1e-6)
 
 
 def test_hits_are_ranked_by_cosine_similarity(client: QdrantClient) -> None:
     vectors = clusters()
-    (query,) = judge(client, "ranked", vectors, IMAGES, SOUND, [IMAGES[0]]).queries
+    (query,) = judged(client, vectors, [IMAGES[0]]).queries
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     similarity = unit @ unit[0]
     expected = [row for row in np.argsort(-similarity) if row != 0][:5]
@@ -69,11 +94,11 @@ def test_a_feature_that_is_not_finite_is_refused(client: QdrantClient) -> None:
     vectors = clusters()
     vectors[3, 0] = np.nan
     with pytest.raises(ReproError, match="not finite"):
-        judge(client, "nan", vectors, IMAGES, SOUND, [])
+        rankings(client, "nan", vectors, IMAGES)
 
 
 def test_no_collection_stays_behind(client: QdrantClient) -> None:
-    judge(client, "passing", clusters(), IMAGES, SOUND, [])
+    rankings(client, "passing", clusters(), IMAGES)
     assert client.get_collections().collections == []
 
 

@@ -75,7 +75,6 @@ def _parser() -> argparse.ArgumentParser:
         ("data", _data, "draw or find the images of a study and check them"),
         ("receptive-field", _receptive_field, "compute and measure the receptive fields"),
         ("results", _results, "gather results.json, environment.json and timings.json"),
-        ("verdicts", _verdicts, "judge the published claims"),
         ("render", _render, "write paper.md, paper.pdf and paper.html"),
     ):
         _add_study(_add(commands, name, call, words))
@@ -95,6 +94,12 @@ def _parser() -> argparse.ArgumentParser:
     view = _add(commands, "view", _view, "serve the paper's page on this machine")
     _add_study(view)
     view.add_argument("--port", type=int, default=0, help="default: any that is free")
+
+    verdicts = _add(commands, "verdicts", _verdicts, "judge the published claims")
+    _add_study(verdicts)
+    verdicts.add_argument(
+        "--accept", action="store_true", help="make these verdicts those that may not change unnoticed"
+    )
 
     guard = _add(commands, "guard", _guard, "assert what must hold of results.json; exit 1 where it does not")
     _add_study(guard)
@@ -242,10 +247,13 @@ def _results(options: argparse.Namespace) -> None:
 
 
 def _verdicts(options: argparse.Namespace) -> None:
-    from repro.claims import verdicts
+    from repro.claims.judge import accept, verdicts
     from repro.runs import RunFolder
 
-    verdicts(RunFolder(options.study))
+    folder = RunFolder(options.study)
+    verdicts(folder)
+    if options.accept:
+        accept(folder, folder.ledger)
 
 
 def _guard(options: argparse.Namespace) -> int:

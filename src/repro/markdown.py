@@ -17,7 +17,7 @@ from repro.stat import Spread, Stat
 from repro.trace import Count, Number, Source, Text, count, sources
 
 #: Templates that hold formulas or bibliography and print no result.
-FREE = ("formulas.md.jinja", "bibliography.md.jinja")
+FREE = ("formulas.md.jinja", "interval.md.jinja", "bibliography.md.jinja")
 #: A number that stands for itself: not one in a name such as F1, ResNet-18 or P@5.
 TYPED = re.compile(r"(?<![\w@#&.\-/])\d+(?:[.,]\d+)*(?![\w\-/])")
 NUMERIC = re.compile(r"[-−+±]?\d+(?:[.,]\d+)?\s*%?")
@@ -172,6 +172,17 @@ def signed(value: float) -> Marked:
     return Marked(text[1:] if text[1:] == "0.0000" else text)
 
 
+def points(value: float) -> Marked:
+    """A difference in points, 1/100, with one decimal and a true minus; no sign for nought."""
+    text = f"{value:.1f}".replace("-", "−")
+    return Marked(text[1:] if text == "−0.0" else text)
+
+
+def tenths(value: float) -> Marked:
+    """A number in per cent with one decimal, as others report scores."""
+    return Marked(f"{value:.1f}")
+
+
 def duration(seconds: float) -> Marked:
     """A time as a reader says it: seconds below two minutes, else minutes."""
     said = (seconds, "second") if seconds < 120 else (seconds / 60, "minute")
@@ -204,7 +215,7 @@ def words(name: str) -> str:
     return name.replace("_", " ")
 
 
-NUMBERS = (score, percent, share, plain, signed, duration, memory)
+NUMBERS = (score, percent, share, plain, signed, points, tenths, duration, memory)
 
 
 class Printer:

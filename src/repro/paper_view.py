@@ -4,7 +4,6 @@ Whatever the paper says of the results is decided here, in numbers and truth val
 Names and texts from the data stay as they are: the template's environment escapes them. Numbers keep their trace.
 """
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,25 +12,25 @@ from repro.ablation_view import ablations
 from repro.abstract_view import abstract
 from repro.cost_records import Bench
 from repro.cost_view import cost
+from repro.leak_view import leak
+from repro.ledger_view import ledger
 from repro.records import (
     CellRecord,
     Environment,
-    FeatureRecord,
     FigureRecord,
     Figures,
     Guards,
     NetworkRecord,
     Results,
-    Verdict,
     Verdicts,
-    VerdictWord,
 )
+from repro.references_view import reference_table
+from repro.retrieval_view import search
 from repro.stat import Spread, Stat, stat
 from repro.trace import count, resolve, traced
 
 METRICS = ("image_auroc", "image_f1", "pixel_auroc", "pixel_f1", "image_ap", "pixel_ap", "aupro")
 RAW_METRICS = METRICS[:4]
-WORDS: tuple[VerdictWord, ...] = ("reproduced", "not reproduced", "refuted", "not tested")
 
 
 @dataclass(frozen=True)
@@ -92,9 +91,12 @@ def view(inputs: Inputs) -> dict[str, Any]:
             for kind in ("pipeline", "metrics", "distributions", "curves", "receptive_field", "contact_sheet", "cost")
         },
         "heat_maps": _heat_maps(results, inputs.figures),
-        "search": _search(results, names, inputs.figures),
+        "search": search(results),
+        "search_figures": [_sheet(results, figure) for figure in _figures(inputs.figures, "similarity")],
+        "leak": leak(results),
+        "references": reference_table(results),
         "receptive_field": _receptive_field(results),
-        "verdicts": _verdicts(verdicts),
+        "verdicts": ledger(verdicts, results),
         "limits": _limits(results, names),
         "ablations": ablations(inputs.ablations, results),
         "constants": inputs.constants,
@@ -213,53 +215,6 @@ def _heat_maps(results: Results, figures: Figures) -> dict[str, Any]:
     }
 
 
-def _search(results: Results, names: dict[str, str], figures: Figures) -> dict[str, Any]:
-    rows, published, patches = [], [], []
-    for key in (key for key in _keys(results) if key in results.retrieval):
-        cell, record = results.cells[key], results.retrieval[key]
-        published.append(record.published)
-        patches.append(record.patch_embedding)
-        rows.append(
-            {
-                "name": names[cell.variant],
-                "cell": cell,
-                "features": [("published", record.published), ("patches", record.patch_embedding)],
-            }
-        )
-    return {
-        "rows": rows,
-        "published": _feature(published) if rows else None,
-        "patches": _feature(patches) if rows else None,
-        "text": [_sheet(results, figure) for figure in _figures(figures, "similarity")[:1]],
-        "appendix": [_sheet(results, figure) for figure in _figures(figures, "similarity")[1:]],
-    }
-
-
-def _feature(records: Sequence[FeatureRecord]) -> dict[str, Any]:
-    """What one feature did, over all cells."""
-    return {
-        "cells": count(records),
-        "dimensions": sorted({one.dimension for one in records}),
-        "queries": sum(one.points for one in records),
-        "most_vectors": max(one.distinct_vectors for one in records),
-        "most_scores": max(one.distinct_scores for one in records),
-        "filtered": all(one.label_filter for one in records),
-        "label": Spread.of(one.label_precision_at_5 for one in records),
-        "label_certain": all(
-            one.label_filter and one.label_precision_at_5 == one.chance_label_precision_at_5 == 1 for one in records
-        ),
-        "label_chance": Spread.of(one.chance_label_precision_at_5 for one in records),
-        "defect": Spread.of(one.defect_precision_at_5 for one in records),
-        "defect_chance": Spread.of(one.chance_defect_precision_at_5 for one in records),
-        "above_chance": traced(
-            sum(one.defect_precision_at_5 > one.chance_defect_precision_at_5 for one in records),
-            [(one.defect_precision_at_5, one.chance_defect_precision_at_5) for one in records],
-        ),
-        "most_lists": max(one.distinct_hit_lists for one in records),
-        "found_itself": Spread.of(one.self_match_at_5 for one in records),
-    }
-
-
 def _sheet(results: Results, figure: FigureRecord) -> dict[str, Any]:
     """A similarity sheet and how many of its hits by either feature have the query's defect type."""
     counts = {}
@@ -299,41 +254,6 @@ def _network(key: str, network: NetworkRecord) -> dict[str, Any]:
         "field": network.layers[-1].receptive_field,
         "measured_field": network.measured_receptive_field,
     }
-
-
-def _verdicts(verdicts: Sequence[Verdict]) -> dict[str, Any]:
-    """Verdicts on cells of the receptive-field table apart from the rest, each with its count by word.
-
-    A claim on a cell is named `rf-<layer>-<column>`, for example `rf-conv1-receptive-field`.
-    """
-    by_cell: dict[tuple[str, str], Verdict] = {}
-    for one in verdicts:
-        match one.claim.split("-", 2):
-            case ["rf", layer, column]:
-                by_cell[layer, column.replace("-", " ")] = one
-    fields = list(by_cell.values())
-    others = [one for one in verdicts if one not in fields]
-    columns = list(dict.fromkeys(column for _, column in by_cell))
-    layers = dict.fromkeys(layer for layer, _ in by_cell)
-    return {
-        "total": count(verdicts),
-        "counts": _counts(verdicts),
-        "others": others,
-        "fields": fields,
-        "field_counts": _counts(fields),
-        "field_count": count([one.verdict for one in fields]),
-        "fields_wrong": traced(
-            sum(one.verdict in ("refuted", "not reproduced") for one in fields), [one.verdict for one in fields]
-        ),
-        "field_rules": list(dict.fromkeys(one.rule for one in fields)),
-        "columns": columns,
-        "layers": [(layer, [by_cell.get((layer, column)) for column in columns]) for layer in layers],
-    }
-
-
-def _counts(verdicts: Sequence[Verdict]) -> list[tuple[str, int]]:
-    found = Counter(one.verdict for one in verdicts)
-    return [(word, traced(found[word], [one.verdict for one in verdicts])) for word in WORDS if found[word]]
 
 
 def _limits(results: Results, names: dict[str, str]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F  # noqa: N812
 from anomalib.data import Batch
 from anomalib.models import EfficientAd
 from anomalib.models.components import AnomalibModule
@@ -16,15 +17,17 @@ from repro.errors import ReproError
 from repro.fit import Device, datamodule, engine_for
 from repro.models.build import model_class
 from repro.progress import Progress
-from repro.runs import Cell, RunFolder, writing
+from repro.runs import Cell, RunFolder, write_json, writing
 from repro.study import Study
 
 
 def predict(folder: RunFolder, study: Study, cell: Cell, device: Device) -> None:
-    """Run a cell on the test images of its category; leave `predictions.npz` and `embeddings.npz` in its folder.
+    """Run a cell on the test images of its category; leave three files in its folder.
 
     predictions.npz: `scores` float32 [N], `maps` float32 [N, H, W], `masks` bool [N, H, W], `labels` bool [N],
-    `images` str [N], relative to the data root. embeddings.npz: `embeddings` float32 [N, D], `images`.
+    `images` str [N], relative to the data root. embeddings.npz: `mean` and `weighted`, the patch embeddings of an image
+    pooled evenly and by anomaly, float32 [N, D], `images`. predict.json: `preprocessing`, the steps that the checkpoint
+    puts before its network, as they call themselves.
     """
     checkpoint = folder.cell(cell) / "checkpoint.ckpt"
     if not checkpoint.is_file():
@@ -38,9 +41,16 @@ def predict(folder: RunFolder, study: Study, cell: Cell, device: Device) -> None
     engine.predict(model=model, datamodule=data, return_predictions=False)
     shutil.rmtree(scratch, ignore_errors=True)
     arrays = collected.arrays()
-    embeddings = arrays.pop("embeddings")
+    embeddings = {name: arrays.pop(name) for name in ("mean", "weighted")}
     _save(folder.cell(cell) / "predictions.npz", arrays)
-    _save(folder.cell(cell) / "embeddings.npz", {"embeddings": embeddings, "images": arrays["images"]})
+    _save(folder.cell(cell) / "embeddings.npz", embeddings | {"images": arrays["images"]})
+    write_json(folder.cell(cell) / "predict.json", {"preprocessing": preprocessing(model)})
+
+
+def preprocessing(model: AnomalibModule) -> list[str]:
+    """The steps of a model's own transform, for example `Resize(size=[256, 256], ...)`."""
+    transform = model.pre_processor.transform
+    return [str(step) for step in getattr(transform, "transforms", [transform])]
 
 
 def _save(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
@@ -79,13 +89,15 @@ class _Collect(Callback):
         del batch, dataloader_idx
         # A batch of normal images alone has no masks.
         masks = torch.zeros_like(outputs.anomaly_map.squeeze(1)) if outputs.gt_mask is None else outputs.gt_mask
+        embedding = _embedding(pl_module, self._heard)
         rows = {
             "scores": _array(outputs.pred_score).astype(np.float32).reshape(-1),
             "maps": _array(outputs.anomaly_map.squeeze(1)).astype(np.float32),
             "masks": _array(masks) > 0,
             "labels": _array(outputs.gt_label).astype(bool).reshape(-1),
             "images": np.array(["/".join([self._category, *Path(path).parts[-3:]]) for path in outputs.image_path]),
-            "embeddings": _array(_pooled(pl_module, self._heard)).astype(np.float32),
+            "mean": _array(embedding.mean(dim=(2, 3))).astype(np.float32),
+            "weighted": _array(weighted(embedding, outputs.anomaly_map, _border(pl_module))).astype(np.float32),
         }
         for name, values in rows.items():
             self._rows.setdefault(name, []).append(values)
@@ -98,14 +110,35 @@ class _Collect(Callback):
         return {name: values[order] for name, values in joined.items()}
 
 
-def _pooled(module: LightningModule, heard: Any) -> torch.Tensor:
-    """Mean over positions of the patch embedding that the model compares, [N, D]."""
+def _embedding(module: LightningModule, heard: Any) -> torch.Tensor:
+    """The patch embedding that the model compares, [N, D, h, w]."""
     assert isinstance(module, AnomalibModule)
     inner = module.model
     if isinstance(module, EfficientAd):
-        return ((heard - inner.mean_std["mean"]) / inner.mean_std["std"]).mean(dim=(2, 3))
+        return (heard - inner.mean_std["mean"]) / inner.mean_std["std"]
     pooled = {layer: inner.feature_pooler(features) for layer, features in heard.items()}
-    return inner.generate_embedding(pooled).mean(dim=(2, 3))
+    return inner.generate_embedding(pooled)
+
+
+def _border(module: LightningModule) -> int:
+    """Positions by which anomalib pads EfficientAD's map on each side before it enlarges it to the image."""
+    return 4 if isinstance(module, EfficientAd) and module.model.pad_maps else 0
+
+
+def weighted(embedding: torch.Tensor, anomaly_map: torch.Tensor, border: int = 0) -> torch.Tensor:
+    """Mean of an embedding [N, D, h, w] over positions, weighted by how anomalous each is, [N, D].
+
+    The weight of a position is by how much the map [N, 1, H, W], averaged over the position's pixels, exceeds its
+    median over the image; where it nowhere does, all positions weigh the same. `border` positions on each side of the
+    map have no embedding.
+    """
+    height, width = embedding.shape[-2:]
+    grid = F.adaptive_avg_pool2d(anomaly_map, (height + 2 * border, width + 2 * border))
+    flat = grid[..., border : border + height, border : border + width].flatten(start_dim=1)
+    above = (flat - flat.median(dim=1, keepdim=True).values).clamp(min=0)
+    weights = torch.where(above.sum(dim=1, keepdim=True) > 0, above, torch.ones_like(above))
+    weights = weights / weights.sum(dim=1, keepdim=True)
+    return torch.einsum("ndp,np->nd", embedding.flatten(start_dim=2), weights)
 
 
 def _array(tensor: torch.Tensor) -> NDArray[Any]:

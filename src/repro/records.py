@@ -9,6 +9,7 @@ from collections import Counter
 from typing import Any, Literal
 
 from repro.record import Record, Score
+from repro.retrieval_records import RetrievalRecord
 
 SCHEMA_VERSION = 1
 MODEL_NAMES = {"efficientad": "EfficientAD", "patchcore": "PatchCore"}
@@ -27,8 +28,6 @@ class GuardBound(Record):
 class StudyRecord(Record):
     name: str
     title: str
-    #: `published`: thresholds are chosen on the test images, as the published study did.
-    protocol: Literal["published"]
     image_size: int
     categories: tuple[str, ...]
     seeds: tuple[int, ...]
@@ -107,6 +106,57 @@ class RawMetrics(Record):
     pixel_f1: Score
 
 
+class Interval(Record):
+    """The central 95 % over the resamples of a bootstrap, or what a verdict made of it."""
+
+    low: float
+    high: float
+
+
+class Intervals(Record):
+    """By metric: 2,000 resamples of the test images, normal and anomalous ones apart; pixels go with their image.
+
+    As `Metrics` defines them, but on scores that were not clamped.
+    """
+
+    image_auroc: Interval
+    image_f1: Interval
+    pixel_auroc: Interval
+    pixel_f1: Interval
+    image_ap: Interval
+    pixel_ap: Interval
+    aupro: Interval
+
+
+class Fold(Record):
+    """One half of the test images, judged at thresholds from the other."""
+
+    thresholds: Thresholds
+    #: The images whose F1 the thresholds maximise.
+    chosen_on: tuple[str, ...]
+    #: The images to which they are applied.
+    judged: tuple[str, ...]
+
+
+class Leak(Record):
+    """F1 at a threshold from the judged images less F1 at thresholds from the other half, in points of F1 (1/100)."""
+
+    points: float
+    low: float
+    high: float
+
+
+class SoundRecord(Record):
+    """F1 of `score >= threshold` where no image has entered the threshold that judges it."""
+
+    folds: tuple[Fold, Fold]
+    image_f1: Score
+    pixel_f1: Score
+    #: Against `raw.image_f1` and `raw.pixel_f1`, which differ in the threshold alone.
+    image_leak: Leak
+    pixel_leak: Leak
+
+
 class ImageScore(Record):
     image: str
     #: `good` or the defect type.
@@ -142,63 +192,24 @@ class CellRecord(Record):
     thresholds: Thresholds
     metrics: Metrics
     raw: RawMetrics
+    intervals: Intervals
+    #: 1 over the number of test images: the finest difference that anything may turn on.
+    resolution: Score
+    #: The most by which the bins of the pixel bootstrap can move its AUROC.
+    discretisation: Score
+    #: None where a half of the test images holds no defect.
+    sound: SoundRecord | None
     scores: tuple[ImageScore, ...]
     #: Modules of the trained model whose class name says EfficientNet.
     efficientnet_modules: int
+    #: What the trained model does to an image before its network, step by step, as its checkpoint holds it.
+    preprocessing: tuple[str, ...]
     #: SHA-256 over scores, maps, masks and labels.
     fingerprint: str
 
     def calls_anomalous(self, one: ImageScore) -> bool:
         """Whether an image's score lies above the threshold, both to the 6 decimals that scores are kept with."""
         return one.score > round(self.thresholds.image, 6)
-
-
-class Hit(Record):
-    rank: int
-    image: str
-    defect: str
-    #: Cosine similarity as Qdrant returned it.
-    score: float
-
-
-class QueryRecord(Record):
-    image: str
-    defect: str
-    hits: tuple[Hit, ...]
-
-
-class FeatureRecord(Record):
-    """One way to search the test images of a cell, over all of them as queries."""
-
-    dimension: int
-    #: Whether hits are filtered to the query's own label (normal or anomalous).
-    label_filter: bool
-    #: Whether the query itself is among what can be returned.
-    self_match: bool
-    #: How many different vectors the collection holds (rounded to 6 decimals), of how many points.
-    distinct_vectors: int
-    points: int
-    #: How many different similarities occur among all hits (rounded to 6 decimals).
-    distinct_scores: int
-    #: Share of the first 5 hits that have the query's defect type, and its label, mean over queries.
-    defect_precision_at_5: Score
-    label_precision_at_5: Score
-    #: The same for hits drawn at random from what the query may return.
-    chance_defect_precision_at_5: Score
-    chance_label_precision_at_5: Score
-    #: Share of queries that find themselves among their first 5 hits.
-    self_match_at_5: Score
-    #: How many different lists of first 5 hits all queries together got; few mean that the query hardly matters.
-    distinct_hit_lists: int
-    #: The queries shown in the paper: the study's own, else the first of each category.
-    queries: tuple[QueryRecord, ...]
-
-
-class RetrievalRecord(Record):
-    #: The published feature: the anomaly map pooled to one number, padded to 1024, normalised.
-    published: FeatureRecord
-    #: The mean-pooled patch embedding, no label filter, no self-match.
-    patch_embedding: FeatureRecord
 
 
 class LayerRecord(Record):
@@ -273,10 +284,21 @@ class Verdict(Record):
     #: The claim in a sentence of ours.
     statement: str
     published: str
+    #: The evidence that judging it takes.
+    needs: str
+    #: Whether the published paper's own tables bear the sentence out; None where it is not about them.
+    own_table: Literal["holds", "fails"] | None
     #: What was found instead or as well; None where nothing was tested.
     measured: str | None
+    #: The same as a number, where it is one.
+    value: float | None
+    #: Combined 95 % interval of the value: bootstrap over images, and seeds where there are several.
+    interval: Interval | None
     verdict: VerdictWord
-    #: The rule that decided, in a sentence.
+    #: Why it was not tested; None where it was.
+    reason: str | None
+    #: The rule that decided: its name in claims.toml, and its text.
+    rule_name: str
     rule: str
     #: Path into results.json, for example `receptive_field.networks.small.layers.0.output`.
     evidence: str | None

@@ -1,7 +1,8 @@
-"""Regression: a results.json and the committed baseline in, a table of what moved out."""
+"""Regression: a results.json and the committed baseline in, a table of what moved out, judged by intervals."""
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -9,49 +10,57 @@ from repro.errors import ReproError
 from repro.records import Results
 from repro.runs import RunFolder, read_json, read_record, write_json
 
-#: How far a metric may fall below the baseline before it counts as a regression.
-#: On another processor the last bits differ, and with 30 images one that changes sides moves F1 by 0.03.
-TOLERANCE = 0.05
+#: Of results.json: digits below say nothing.
+DECIMALS = 6
+COLUMNS = ("cell", "metric", "old", "new", "delta", "noise", "verdict")
+
+Metric = dict[str, float]
 
 
 def accept(folder: RunFolder, baseline: Path) -> None:
-    """Make the metrics of a report folder's results.json the baseline."""
+    """Make the metrics of a report folder's results.json the baseline, each with its interval."""
     results = _results(folder)
-    cells = {key: cell.metrics.model_dump() for key, cell in results.cells.items()}
-    write_json(baseline, {"study": results.study.name, "tolerance": TOLERANCE, "cells": cells})
+    write_json(baseline, {"study": results.study.name, "cells": _cells(results)})
 
 
 def compare(folder: RunFolder, baseline: Path) -> pd.DataFrame:
-    """One row a cell and metric: `old`, `new`, `delta`, `tolerance`, `verdict` (`ok`, `better` or `regression`).
+    """One row a cell and metric: `old`, `new`, `delta`, `noise`, `verdict`.
 
-    A cell or metric of the baseline that the results lack is a regression; one that the baseline lacks is new.
+    `noise` is how far a metric may fall with nothing wrong: the old value's distance to its interval's lower end and
+    the new one's to its upper end, added as squares, and no less than one image. A fall beyond it is a `regression`, a
+    smaller one `within noise`, a rise beyond the same bound `better`, all else `ok`. A cell or metric of the baseline
+    that the results lack is a regression; one that the baseline lacks is `new`.
     Raises ReproError where the baseline is of another study or not a baseline.
     """
     mend = "run `nox -s regression -- --accept` to make one from the present results"
     old = read_json(baseline, mend=mend)
     results = _results(folder)
-    if not isinstance(old, dict) or set(old) != {"study", "tolerance", "cells"}:
+    if not isinstance(old, dict) or set(old) != {"study", "cells"}:
         raise ReproError("is not a baseline", where=baseline, mend=mend)
     if old["study"] != results.study.name:
         raise ReproError(
             f"is of study {old['study']}, the results are of {results.study.name}", where=baseline, mend=mend
         )
-    new = {key: cell.metrics.model_dump() for key, cell in results.cells.items()}
+    new = _cells(results)
     rows = []
     for key in sorted(old["cells"].keys() | new.keys()):
         before, after = old["cells"].get(key, {}), new.get(key, {})
         for metric in [name for name in (after or before) if name in before or name in after]:
-            rows.append(_row(key, metric, before.get(metric), after.get(metric), old["tolerance"]))
+            found = [key, metric, *_row(before.get(metric), after.get(metric))]
+            rows.append(dict(zip(COLUMNS, found, strict=True)))
     return pd.DataFrame(rows)
 
 
 def markdown(table: pd.DataFrame) -> str:
     """The table as GitHub-flavoured Markdown, regressions first, with a sentence above."""
-    fallen = int((table["verdict"] == "regression").sum())
-    head = (
-        f"**{fallen} of {len(table)} metrics regressed.**" if fallen else f"**None of {len(table)} metrics regressed.**"
+    fallen, noise = ((table["verdict"] == word).sum() for word in ("regression", "within noise"))
+    head = f"**{fallen if fallen else 'None'} of {len(table)} metrics regressed.**"
+    if noise:
+        head += f" {noise} fell within noise."
+    order = ["regression", "within noise"]
+    ordered = table.sort_values(
+        "verdict", key=lambda column: column.map(lambda word: order.index(word) if word in order else 2), kind="stable"
     )
-    ordered = table.sort_values("verdict", key=lambda column: column != "regression", kind="stable")
     lines = ["| " + " | ".join(ordered.columns) + " |", "|" + "---|" * len(ordered.columns)]
     lines += ["| " + " | ".join(_text(value) for value in row) + " |" for row in ordered.itertuples(index=False)]
     return "\n".join(["## Metric regression", "", head, "", *lines]) + "\n"
@@ -61,29 +70,27 @@ def _results(folder: RunFolder) -> Results:
     return read_record(folder.report / "results.json", Results, mend="run `nox -s reproduce` to make it anew")
 
 
-def _row(cell: str, metric: str, old: float | None, new: float | None, tolerance: float) -> dict[str, object]:
-    if old is None or new is None:
-        verdict = "new" if old is None else "regression"
-        return {
-            "cell": cell,
-            "metric": metric,
-            "old": old,
-            "new": new,
-            "delta": None,
-            "tolerance": tolerance,
-            "verdict": verdict,
-        }
-    delta = round(new - old, 6)
-    verdict = "regression" if delta < -tolerance else "better" if delta > tolerance else "ok"
+def _cells(results: Results) -> dict[str, dict[str, Metric]]:
     return {
-        "cell": cell,
-        "metric": metric,
-        "old": old,
-        "new": new,
-        "delta": delta,
-        "tolerance": tolerance,
-        "verdict": verdict,
+        key: {
+            metric: {"value": value, "resolution": cell.resolution} | getattr(cell.intervals, metric).model_dump()
+            for metric, value in cell.metrics.model_dump().items()
+        }
+        for key, cell in results.cells.items()
     }
+
+
+def _row(old: Metric | None, new: Metric | None) -> tuple[Any, ...]:
+    if old is None or new is None:
+        values = (one and one["value"] for one in (old, new))
+        return (*values, None, None, "new" if old is None else "regression")
+    delta = round(new["value"] - old["value"], DECIMALS)
+    apart = math.hypot(max(old["value"] - old["low"], 0), max(new["high"] - new["value"], 0))
+    noise = round(max(apart, old["resolution"], new["resolution"]), DECIMALS)
+    verdict = "within noise" if delta < 0 else "ok"
+    if abs(delta) > noise:
+        verdict = "regression" if delta < 0 else "better"
+    return old["value"], new["value"], delta, noise, verdict
 
 
 def _text(value: object) -> str:

@@ -99,7 +99,8 @@ def _run(folder: RunFolder, study: studies.Study, choices: Choices) -> int:
     write_json_if_changed(folder.run / "queries.json", study.queries)
     for cell in study.cells:
         content = {
-            "variant": study.variants[cell.variant].model_dump(mode="json"),
+            # Further seeds and what to call the configuration change no trained cell.
+            "variant": study.variants[cell.variant].model_dump(mode="json", exclude={"seeds", "protocol"}),
             "image_size": study.image_size,
             "seed": cell.seed,
         }

@@ -69,6 +69,7 @@ def results(folder: RunFolder, study: Study) -> None:
                     for key in fits[cell.key]
                     if key not in ("weights", "device", "threads", "packages")
                 },
+                **read_json(folder.cell(cell) / "predict.json", mend=mend),
                 **scores[cell.key],
             }
             for cell in study.cells
@@ -93,7 +94,6 @@ def study_record(study: Study) -> StudyRecord:
     return StudyRecord(
         name=study.name,
         title=study.title,
-        protocol=study.protocol,
         image_size=study.image_size,
         categories=tuple(study.categories),
         seeds=tuple(study.seeds),

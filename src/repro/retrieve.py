@@ -1,6 +1,7 @@
 """Retrieve: predictions and embeddings in, Qdrant, hits and their judgement out.
 
-Two features stand side by side: the published one, with the published filter, and the pooled patch embedding.
+Three features stand side by side: the published one and the patch embedding, pooled evenly and by anomaly. Each is
+searched with and without the published label filter, with and without the query itself among what may come back.
 Qdrant runs embedded, on disk, or on a server.
 """
 
@@ -18,14 +19,13 @@ from qdrant_client.models import Distance, FieldCondition, Filter, HasIdConditio
 from repro.data.layout import GOOD, defect_of
 from repro.errors import ReproError
 from repro.progress import Progress
-from repro.records import FeatureRecord, Hit, QueryRecord
+from repro.ranking import DECIMALS, DEPTH, chance, measured
+from repro.retrieval_records import FeatureRecord, Hit, QueryRecord, SearchRecord
 from repro.runs import Cell, RunFolder, fingerprint, write_json
 from repro.score import load
 from repro.study import Study
 
 PUBLISHED_DIMENSION = 1024
-HITS = 5
-DECIMALS = 6
 
 
 @dataclass(frozen=True)
@@ -40,26 +40,36 @@ class Search:
 
 PUBLISHED = Search(label_filter=True, self_match=True)
 SOUND = Search(label_filter=False, self_match=False)
+SEARCHES = tuple(Search(label_filter, self_match) for label_filter in (True, False) for self_match in (True, False))
+
+#: For each search and query, all that came back: rows and their cosine similarity, best first.
+Found = dict[Search, list[list[tuple[int, float]]]]
 
 
 def retrieve(folder: RunFolder, study: Study, cell: Cell, qdrant_url: str | None) -> None:
-    """Search a cell's test images by both features; leave `hits.json`, a RetrievalRecord, in its folder."""
+    """Search a cell's test images by each feature; leave `hits.json`, a RetrievalRecord, in its folder."""
     predictions = load(folder.cell(cell) / "predictions.npz")
     with np.load(folder.cell(cell) / "embeddings.npz", allow_pickle=False) as arrays:
-        embeddings = arrays["embeddings"]
+        mean, weighted = arrays["mean"], arrays["weighted"]
     images = [str(image) for image in predictions.images]
     shown = shown_queries(study, cell.category, images)
     features = {
         "published": (published_feature(predictions.maps), PUBLISHED),
-        "patch_embedding": (embeddings, SOUND),
+        "patch_embedding": (mean, SOUND),
+        "weighted_embedding": (weighted, SOUND),
     }
     records = {}
     with qdrant(qdrant_url, folder.run / "qdrant") as client:
-        for name, (vectors, search) in features.items():
+
+        def found(name: str, vectors: NDArray[np.float32]) -> Found:
             # Qdrant allows less in a name than a category may hold.
             collection = f"repro-{fingerprint([study.name, cell.key, name])[:16]}"
-            progress = Progress(f"retrieve {cell.key} {name}", "queries")
-            records[name] = judge(client, collection, vectors, images, search, shown, progress).model_dump(mode="json")
+            return rankings(client, collection, vectors, images, Progress(f"retrieve {cell.key} {name}", "queries"))
+
+        without = found("nothing", np.ones((len(images), 1), np.float32))
+        for name, (vectors, search) in features.items():
+            record = judge(vectors, images, found(name, vectors), without, shown, search)
+            records[name] = record.model_dump(mode="json")
     write_json(folder.cell(cell) / "hits.json", records)
 
 
@@ -109,60 +119,64 @@ def qdrant(url: str | None, scratch: Path) -> Iterator[QdrantClient]:
         client.close()
 
 
-def judge(
+def rankings(
     client: QdrantClient,
     collection: str,
     vectors: NDArray[np.float32],
     images: list[str],
-    search: Search,
-    shown: list[str],
     progress: Callable[[int, int], None] | None = None,
-) -> FeatureRecord:
-    """Search every image of a cell with every image as the query.
+) -> Found:
+    """Search with every image of a cell as the query, in all four ways.
 
     Args:
         client: of an embedded or a served Qdrant.
         collection: name of the collection to make; removed in the end.
         vectors: [N, D], one a row of `images`.
         images: names relative to the data root, in the order in which they are inserted.
-        search: what may come back.
-        shown: images whose hits are kept for the paper.
         progress: told after each query.
 
     Raises ReproError where a vector is not finite: cosine similarity is then not defined.
     """
     if not np.isfinite(vectors).all():
         raise ReproError("holds values that are not finite", where=f"feature {collection}", mend="train the cell again")
-    defects = [defect_of(image) for image in images]
-    _fill(client, collection, vectors, images)
-    found = []
+    labels = [defect_of(image) != GOOD for image in images]
+    _fill(client, collection, vectors, labels)
+    found: Found = {search: [] for search in SEARCHES}
     for query in range(len(images)):
-        found.append(_hits(client, collection, vectors, defects, query, search))
+        for search in SEARCHES:
+            found[search].append(_hits(client, collection, vectors, labels, query, search))
         if progress:
             progress(query + 1, len(images))
     client.delete_collection(collection)
-    pairs = [(query, hit) for query, hits in enumerate(found) for hit, _ in hits]
-    chance = [_chance(defects, query, search) for query in range(len(images))]
+    return found
+
+
+def judge(
+    vectors: NDArray[np.float32], images: list[str], found: Found, without: Found, shown: list[str], shown_by: Search
+) -> FeatureRecord:
+    """What the rankings of a feature are worth.
+
+    Args:
+        vectors: [N, D], one a row of `images`.
+        images: names relative to the data root.
+        found: the rankings of these vectors.
+        without: those of a collection whose vectors are all the same.
+        shown: images whose hits are kept for the paper.
+        shown_by: the search whose hits are kept.
+    """
+    defects = [defect_of(image) for image in images]
     return FeatureRecord(
         dimension=vectors.shape[1],
-        label_filter=search.label_filter,
-        self_match=search.self_match,
         distinct_vectors=len(np.unique(vectors.round(DECIMALS), axis=0)),
         points=len(images),
-        distinct_scores=len({round(score, DECIMALS) for hits in found for _, score in hits}),
-        defect_precision_at_5=_share([defects[query] == defects[hit] for query, hit in pairs]),
-        label_precision_at_5=_share([(defects[query] == GOOD) == (defects[hit] == GOOD) for query, hit in pairs]),
-        chance_defect_precision_at_5=_share([defect for defect, _ in chance]),
-        chance_label_precision_at_5=_share([label for _, label in chance]),
-        self_match_at_5=_share([any(hit == query for hit, _ in hits) for query, hits in enumerate(found)]),
-        distinct_hit_lists=len({tuple(hit for hit, _ in hits) for hits in found}),
+        searches=tuple(_search(search, defects, found[search], without[search]) for search in SEARCHES),
         queries=tuple(
             QueryRecord(
                 image=images[query],
                 defect=defects[query],
                 hits=tuple(
                     Hit(rank=rank, image=images[hit], defect=defects[hit], score=round(score, DECIMALS))
-                    for rank, (hit, score) in enumerate(found[query], start=1)
+                    for rank, (hit, score) in enumerate(found[shown_by][query][:DEPTH], start=1)
                 ),
             )
             for query in range(len(images))
@@ -171,13 +185,38 @@ def judge(
     )
 
 
-def _fill(client: QdrantClient, collection: str, vectors: NDArray[np.float32], images: list[str]) -> None:
+def _search(
+    search: Search, defects: list[str], found: list[list[tuple[int, float]]], without: list[list[tuple[int, float]]]
+) -> SearchRecord:
+    same_defect = [[defects[row] == defects[query] for row, _ in ranking] for query, ranking in enumerate(found)]
+    same_label = [
+        [(defects[row] == GOOD) == (defects[query] == GOOD) for row, _ in ranking]
+        for query, ranking in enumerate(found)
+    ]
+    first = [tuple(row for row, _ in ranking[:DEPTH]) for ranking in found]
+    return SearchRecord(
+        label_filter=search.label_filter,
+        self_match=search.self_match,
+        measured=measured(same_defect),
+        chance=chance(same_defect),
+        label_precision_at_5=_share([one for row in same_label for one in row[:DEPTH]]),
+        chance_label_precision_at_5=_share([float(np.mean(row)) for row in same_label if row]),
+        self_match_at_5=_share([query in rows for query, rows in enumerate(first)]),
+        distinct_scores=len({round(score, DECIMALS) for ranking in found for _, score in ranking[:DEPTH]}),
+        distinct_hit_lists=len(set(first)),
+        same_as_without_feature=_share(
+            [rows == tuple(row for row, _ in other[:DEPTH]) for rows, other in zip(first, without, strict=True)]
+        ),
+    )
+
+
+def _fill(client: QdrantClient, collection: str, vectors: NDArray[np.float32], labels: list[bool]) -> None:
     if client.collection_exists(collection):
         client.delete_collection(collection)
     client.create_collection(collection, vectors_config=VectorParams(size=vectors.shape[1], distance=Distance.COSINE))
     points = [
-        PointStruct(id=row, vector=vector.tolist(), payload={"anomalous": defect_of(image) != GOOD})
-        for row, (vector, image) in enumerate(zip(vectors, images, strict=True))
+        PointStruct(id=row, vector=vector.tolist(), payload={"anomalous": label})
+        for row, (vector, label) in enumerate(zip(vectors, labels, strict=True))
     ]
     client.upload_points(collection, points, wait=True)
 
@@ -186,12 +225,12 @@ def _hits(
     client: QdrantClient,
     collection: str,
     vectors: NDArray[np.float32],
-    defects: list[str],
+    labels: list[bool],
     query: int,
     search: Search,
 ) -> list[tuple[int, float]]:
-    """Row and similarity of the first hits of one query, best first."""
-    label = FieldCondition(key="anomalous", match=MatchValue(value=defects[query] != GOOD))
+    """Row and similarity of all that may come back for one query, best first."""
+    label = FieldCondition(key="anomalous", match=MatchValue(value=labels[query]))
     answer = client.query_points(
         collection,
         query=vectors[query].tolist(),
@@ -199,28 +238,10 @@ def _hits(
             must=[label] if search.label_filter else None,
             must_not=None if search.self_match else [HasIdCondition(has_id=[query])],
         ),
-        limit=HITS,
+        limit=len(labels),
         with_payload=False,
     )
     return [(int(point.id), float(point.score)) for point in answer.points]
-
-
-def _eligible(defects: list[str], query: int, search: Search) -> list[int]:
-    """Rows that may come back for a query, in the order in which they were inserted."""
-    return [
-        row
-        for row, defect in enumerate(defects)
-        if (search.self_match or row != query)
-        and (not search.label_filter or (defect == GOOD) == (defects[query] == GOOD))
-    ]
-
-
-def _chance(defects: list[str], query: int, search: Search) -> tuple[float, float]:
-    """Share of the eligible rows that have the query's defect type, and its label."""
-    rows = _eligible(defects, query, search)
-    same_defect = [defects[row] == defects[query] for row in rows]
-    same_label = [(defects[row] == GOOD) == (defects[query] == GOOD) for row in rows]
-    return _share(same_defect), _share(same_label)
 
 
 def _share(values: list[bool] | list[float]) -> float:

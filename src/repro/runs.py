@@ -81,6 +81,11 @@ class RunFolder:
         return self.run / "cells" / cell.key
 
     @property
+    def ledger(self) -> Path:
+        """The verdicts that may not change unnoticed; not every study has them."""
+        return self.root / "baselines" / f"{self.study}-verdicts.json"
+
+    @property
     def receptive_field(self) -> Path:
         return self.run / "receptive_field.json"
 

@@ -1,42 +1,19 @@
-"""Predictions in, metrics out: numpy arrays to numbers, as the published study and anomalib define them.
-
-Scores and maps are float32 and raw, in the model's own units. `labels` and `masks` are True where anomalous.
-"""
+"""Score: a cell's predictions in, its metrics with intervals and both kinds of thresholds out."""
 
 import hashlib
 import zipfile
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.ndimage import label
-from sklearn.metrics import auc, average_precision_score, precision_recall_curve, roc_auc_score
 
+from repro import bootstrap
+from repro.crossfit import sound
 from repro.data.layout import defect_of
 from repro.errors import ReproError
-from repro.records import Metrics, RawMetrics, Thresholds
+from repro.metrics import Predictions, metrics, raw_metrics, rounded, thresholds
 from repro.runs import Cell, RunFolder, write_json
-
-Floats = NDArray[np.float32]
-Bools = NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """What a cell predicts for the test images of its category."""
-
-    #: [N]
-    scores: Floats
-    #: [N, H, W]
-    maps: Floats
-    #: [N, H, W]
-    masks: Bools
-    #: [N]
-    labels: Bools
-    #: [N], names relative to the data root.
-    images: NDArray[np.str_]
 
 
 def score(folder: RunFolder, cell: Cell) -> None:
@@ -63,6 +40,12 @@ def judge(predictions: Predictions) -> dict[str, Any]:
         raise ReproError(
             "no defect lies inside the anomaly maps", where=predictions.images[0], mend="use a larger center_crop"
         )
+    drawn = bootstrap.weights(predictions.labels.astype(np.int64))
+    images = bootstrap.image_counts(predictions.scores, predictions.labels)
+    pixels = bootstrap.pixel_counts(predictions.maps, predictions.masks)
+    intervals = bootstrap.intervals(bootstrap.image_metrics, images, drawn)
+    intervals |= bootstrap.intervals(bootstrap.pixel_metrics, pixels, drawn)
+    fair = sound(predictions, images, pixels)
     digest = hashlib.sha256()
     for array in astuple(predictions):
         digest.update(np.ascontiguousarray(array).tobytes())
@@ -70,107 +53,17 @@ def judge(predictions: Predictions) -> dict[str, Any]:
         "map_size": predictions.maps.shape[1:],
         "images": len(predictions.scores),
         "anomalous": int(predictions.labels.sum()),
-        "anomalous_pixels": _rounded(predictions.masks.mean()),
+        "anomalous_pixels": rounded(predictions.masks.mean()),
         "thresholds": thresholds(predictions).model_dump(),
         "metrics": metrics(predictions).model_dump(),
         "raw": raw_metrics(predictions).model_dump(),
+        "intervals": {name: one.model_dump() for name, one in intervals.items()},
+        "resolution": rounded(1 / len(predictions.scores)),
+        "discretisation": rounded(bootstrap.discretisation(pixels)),
+        "sound": None if fair is None else fair.model_dump(mode="json"),
         "scores": [
-            {"image": str(image), "defect": defect_of(str(image)), "score": _rounded(value)}
+            {"image": str(image), "defect": defect_of(str(image)), "score": rounded(value)}
             for image, value in zip(predictions.images, predictions.scores, strict=True)
         ],
         "fingerprint": digest.hexdigest(),
     }
-
-
-def thresholds(predictions: Predictions) -> Thresholds:
-    """The thresholds that maximise F1 on these very images: the published study's choice, and its leak."""
-    return Thresholds(
-        image=float(best_threshold(predictions.scores, predictions.labels)),
-        pixel=float(best_threshold(predictions.maps.ravel(), predictions.masks.ravel())),
-    )
-
-
-def best_threshold(scores: Floats, truth: Bools) -> np.float32:
-    """The lowest score t among `scores` [N] for which F1 of `score >= t` is highest."""
-    precision, recall, candidates = precision_recall_curve(truth, scores)
-    f1 = 2 * precision * recall / (precision + recall + 1e-10)
-    # The curve ends with precision 1 and recall 0, to which no score belongs.
-    return np.float32(candidates[np.argmax(f1[:-1])])
-
-
-def normalise(values: Floats, threshold: float) -> Floats:
-    """anomalib's normalisation: `threshold` goes to 0.5, the range of `values` to width 1, clamped to [0, 1].
-
-    Source: anomalib 2.7, `PostProcessor._normalize`. Clamping makes equal what was not, so that areas under
-    curves of normalised values differ from those of raw ones.
-    """
-    low, high = np.float32(values.min()), np.float32(values.max())
-    if low == high:
-        return np.where(values > threshold, 1.0, np.where(values < threshold, 0.0, 0.5)).astype(np.float32)
-    centred = (values - np.float32(threshold)) / (high - low) + np.float32(0.5)
-    return np.clip(centred, 0.0, 1.0).astype(np.float32)
-
-
-def metrics(predictions: Predictions) -> Metrics:
-    """All metrics of a cell under the published protocol; the four published ones equal anomalib's Evaluator."""
-    chosen = thresholds(predictions)
-    scores = normalise(predictions.scores, chosen.image)
-    maps = normalise(predictions.maps, chosen.pixel)
-    return Metrics(
-        image_auroc=_rounded(roc_auc_score(predictions.labels, scores)),
-        # anomalib predicts "anomalous" only above the threshold: the image that set it is lost.
-        image_f1=_rounded(f1(scores > 0.5, predictions.labels)),
-        pixel_auroc=_rounded(roc_auc_score(predictions.masks.ravel(), maps.ravel())),
-        pixel_f1=_rounded(f1(maps > 0.5, predictions.masks)),
-        image_ap=_rounded(average_precision_score(predictions.labels, predictions.scores)),
-        pixel_ap=_rounded(average_precision_score(predictions.masks.ravel(), predictions.maps.ravel())),
-        aupro=_rounded(aupro(predictions.maps, predictions.masks)),
-    )
-
-
-def raw_metrics(predictions: Predictions) -> RawMetrics:
-    """The four published metrics on raw values, F1 at its maximum over `score >= threshold`."""
-    chosen = thresholds(predictions)
-    return RawMetrics(
-        image_auroc=_rounded(roc_auc_score(predictions.labels, predictions.scores)),
-        image_f1=_rounded(f1(predictions.scores >= np.float32(chosen.image), predictions.labels)),
-        pixel_auroc=_rounded(roc_auc_score(predictions.masks.ravel(), predictions.maps.ravel())),
-        pixel_f1=_rounded(f1(predictions.maps >= np.float32(chosen.pixel), predictions.masks)),
-    )
-
-
-def f1(predicted: Bools, truth: Bools) -> float:
-    """F1 of `predicted` against `truth`, any equal shapes; 0 where nothing is predicted rightly."""
-    hits = int(np.count_nonzero(predicted & truth))
-    marked = int(np.count_nonzero(predicted)) + int(np.count_nonzero(truth))
-    return 2 * hits / max(marked, 1)
-
-
-def aupro(maps: Floats, masks: Bools, limit: float = 0.3) -> float:
-    """Area under the per-region overlap curve up to a false positive rate of `limit`, divided by `limit`.
-
-    Regions are the 8-connected components of the masks [N, H, W]; each weighs the same, whatever its size.
-    Source: Bergmann et al., IJCV 129, 2021, section 5.2.
-    """
-    weights = np.zeros(masks.shape, np.float64)
-    regions = 0
-    for mask, weight in zip(masks, weights, strict=True):
-        components, count = label(mask, structure=np.ones((3, 3)))
-        sizes = np.bincount(components.ravel())
-        weight[mask] = 1.0 / sizes[components[mask]]
-        regions += count
-    order = np.argsort(-maps.ravel(), kind="stable")
-    descending = maps.ravel()[order]
-    # Equal values cannot be told apart by a threshold, so only the last of each run is a point of the curve.
-    points = np.append(descending[1:] != descending[:-1], True)
-    normal = ~masks.ravel()[order]
-    false_positives = np.concatenate(([0.0], np.cumsum(normal)[points] / int(normal.sum())))
-    overlap = np.concatenate(([0.0], np.cumsum(weights.ravel()[order])[points] / regions))
-    inside = false_positives < limit
-    rates = np.append(false_positives[inside], limit)
-    overlaps = np.append(overlap[inside], np.interp(limit, false_positives, overlap))
-    return float(min(auc(rates, overlaps) / limit, 1.0))
-
-
-def _rounded(value: float) -> float:
-    return round(float(value), 6)

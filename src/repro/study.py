@@ -103,8 +103,6 @@ class Study(Part):
 
     name: Name
     title: str = Field(min_length=1)
-    #: Thresholds that maximise F1 on the test images, as the published study chose them.
-    protocol: Literal["published"]
     image_size: int = Field(ge=64, le=2048)
     categories: list[Category] = Field(min_length=1)
     seeds: list[Seed] = Field(min_length=1)

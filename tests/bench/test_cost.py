@@ -16,6 +16,7 @@ from torch import Tensor
 
 from repro import results, score
 from repro.data.procedural import render
+from repro.metrics import Predictions
 from repro.models.efficientad import LeanEfficientAd
 from repro.models.kcenter import farthest_first
 from repro.models.patchcore import LeanPatchcoreModel
@@ -119,7 +120,7 @@ def test_scoring_thirty_maps(benchmark: BenchmarkFixture) -> None:
     maps = rng.random(masks.shape, np.float32)
     labels = masks.any(axis=(1, 2))
     names = np.array([f"tile/test/{'crack' if label else 'good'}/{row:03d}.png" for row, label in enumerate(labels)])
-    predictions = score.Predictions(maps.max(axis=(1, 2)), maps, masks, labels, names)
+    predictions = Predictions(maps.max(axis=(1, 2)), maps, masks, labels, names)
     benchmark.pedantic(lambda: score.judge(predictions), rounds=3, warmup_rounds=1)
 
 

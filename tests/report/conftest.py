@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from repro.records import SCHEMA_VERSION, Assertion, Guards, Results, Verdict, Verdicts
-from repro.runs import read_record, sha256, write_json
+from repro.runs import RunFolder, read_json, read_record, sha256, write_json
 
 REMAKE = "run `nox -s reproduce` to make it anew"
 
@@ -48,7 +48,7 @@ def state(record_property: Callable[[str, object], None]) -> Iterator[State]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """One test for each metric bound of the study and category, and one for each network."""
+    """One test for each metric bound of the study and category, for each network, and for a ledger if there is one."""
     if "bound" in metafunc.fixturenames:
         loaded = _load(metafunc.config)
         bounds = [
@@ -58,6 +58,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             if guard.category in (None, category)
         ]
         metafunc.parametrize("bound", bounds, ids=["-".join(map(str, bound[:3])) for bound in bounds])
+    if "ledger" in metafunc.fixturenames:
+        # Not every study has one: then there is nothing to assert.
+        path = RunFolder(_load(metafunc.config).study.name).ledger
+        found = [read_json(path, mend="run `repro verdicts --accept`")] if path.is_file() else []
+        metafunc.parametrize("ledger", found, ids=[path.stem] * len(found))
     if "network" in metafunc.fixturenames:
         metafunc.parametrize("network", list(_load(metafunc.config).receptive_field.networks))
 

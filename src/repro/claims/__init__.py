@@ -1,0 +1,1 @@
+"""Claims of the published study: read, judged on a results.json, written to verdicts.json."""

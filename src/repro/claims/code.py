@@ -1,0 +1,156 @@
+"""Code: claims on what the published code does, judged on every study by what running it showed."""
+
+from repro.claims.evidence import Judgement, as_published, not_tested, of_protocol
+from repro.claims.published import Claim, Published
+from repro.records import Results
+from repro.retrieval_records import FeatureRecord
+
+#: Distinct vectors that a feature of one sign can have.
+SIGNS = 2
+#: Normal and anomalous.
+LABELS = 2
+
+
+def similarity(claim: Claim, published: Published, results: Results) -> Judgement:
+    """Whether label and sign alone decide the published hits; else whether they are of the query's type."""
+    del published
+    names = of_protocol(results, claim.model)
+    found = {key: one.published for key, one in results.retrieval.items() if results.cells[key].variant in names}
+    if not found:
+        return not_tested("no similarity search with this model in the published protocol")
+    searches = {key: one.search(label_filter=True, self_match=True) for key, one in found.items()}
+    most = max(found, key=lambda key: searches[key].distinct_hit_lists)
+    lists, points = searches[most].distinct_hit_lists, found[most].points
+    assert claim.query
+    shown = [query for one in found.values() for query in one.queries if query.image.startswith(claim.query)]
+    same = [sum(hit.defect == query.defect for hit in query.hits) for query in shown]
+    words = f"at most {lists} different {'list' if lists == 1 else 'lists'} of hits for {points} queries"
+    if shown:
+        words += f"; for {shown[0].image}, {same[0]} of {len(shown[0].hits)} hits are of its type"
+    place = found[most].searches.index(searches[most])
+    evidence = f"retrieval.{most}.published.searches.{place}.distinct_hit_lists"
+    if all(decided_by_sign(one) for one in found.values()):
+        return Judgement("refuted", words, lists, evidence=evidence)
+    if not shown:
+        return not_tested("no such query in this study")
+    right = all(count == len(query.hits) for count, query in zip(same, shown, strict=True))
+    return Judgement("reproduced" if right else "not reproduced", words, lists, evidence=evidence)
+
+
+def decided_by_sign(record: FeatureRecord) -> bool:
+    """Whether the hits under the filter depend on no more of an image than its label and the sign of its feature."""
+    search = record.search(label_filter=True, self_match=True)
+    return record.distinct_vectors <= SIGNS and search.distinct_hit_lists <= LABELS * record.distinct_vectors
+
+
+def feature(claim: Claim, published: Published, results: Results) -> Judgement:
+    """Whether the published feature can tell images apart at all."""
+    del claim, published
+    if not results.retrieval:
+        return not_tested("no similarity search in this study")
+    most = max(results.retrieval, key=lambda key: results.retrieval[key].published.distinct_vectors)
+    record = results.retrieval[most].published
+    return Judgement(
+        "refuted" if record.distinct_vectors <= SIGNS else "not reproduced",
+        f"at most {record.distinct_vectors} distinct {'vector' if record.distinct_vectors == 1 else 'vectors'} among "
+        f"{record.points} images",
+        record.distinct_vectors,
+        evidence=f"retrieval.{most}.published.distinct_vectors",
+    )
+
+
+def efficientnet(claim: Claim, published: Published, results: Results) -> Judgement:
+    """Whether any trained EfficientAD holds a module of an EfficientNet."""
+    del claim, published
+    keys = [key for key, cell in results.cells.items() if results.variants[cell.variant].model == "efficientad"]
+    if not keys:
+        return not_tested("no EfficientAD in this study")
+    most = max(keys, key=lambda key: results.cells[key].efficientnet_modules)
+    count = results.cells[most].efficientnet_modules
+    return Judgement(
+        "reproduced" if count else "refuted",
+        f"{count} EfficientNet modules in the trained model",
+        count,
+        evidence=f"cells.{most}.efficientnet_modules",
+    )
+
+
+def pretrained(claim: Claim, published: Published, results: Results) -> Judgement:
+    """Whether the published configuration gives its backbone trained weights."""
+    del claim
+    name = as_published(results, "patchcore", published.configuration["patchcore"])
+    if isinstance(name, Judgement):
+        return name
+    weights = results.variants[name].weights["backbone"]
+    return Judgement(
+        "refuted" if weights.kind == "random" else "reproduced",
+        weights.description,
+        evidence=f"variants.{name}.weights.backbone.kind",
+    )
+
+
+def blur(claim: Claim, published: Published, results: Results) -> Judgement:
+    """Whether any model of the published protocol blurs the image before its network."""
+    del claim, published
+    names = of_protocol(results)
+    cells = {key: cell for key, cell in results.cells.items() if cell.variant in names}
+    if not cells:
+        return not_tested("no model in the published protocol")
+    blurred = [key for key, cell in cells.items() if any("blur" in step.lower() for step in cell.preprocessing)]
+    key = (blurred or list(cells))[0]
+    kinds = sorted({step.split("(")[0] for cell in cells.values() for step in cell.preprocessing})
+    return Judgement(
+        "reproduced" if blurred else "refuted",
+        f"preprocessing of {len(cells)} trained models: {', '.join(kinds)}",
+        evidence=f"cells.{key}.preprocessing",
+    )
+
+
+def epochs(claim: Claim, published: Published, results: Results) -> Judgement:
+    """Whether the trainer runs the epochs that the published call asks for, where that many were asked for."""
+    del published
+    names = of_protocol(results, claim.model)
+    keys = [key for key, cell in results.cells.items() if cell.variant in names and cell.epochs_asked == claim.epochs]
+    if not keys:
+        return not_tested(f"no run here asks for {claim.epochs} epochs")
+    run = sorted({results.cells[key].epochs_run for key in keys})
+    return Judgement(
+        "reproduced" if run == [claim.epochs] else "refuted",
+        f"{' or '.join(map(str, run))} run of {claim.epochs} asked for",
+        run[0],
+        evidence=f"cells.{keys[0]}.epochs_run",
+    )
+
+
+def memory_bank(claim: Claim, published: Published, results: Results) -> Judgement:
+    """Whether the trained PatchCore keeps a coreset of patches, not all of them."""
+    del claim
+    name = as_published(results, "patchcore", published.configuration["patchcore"])
+    if isinstance(name, Judgement):
+        return name
+    keys = [key for key, cell in results.cells.items() if cell.variant == name]
+    banks = [bank for key in keys if (bank := results.cells[key].memory_bank)]
+    share = results.variants[name].settings["coreset_ratio"]
+    if not banks or share >= 1:
+        return Judgement("refuted", "no coreset", evidence=f"variants.{name}.settings.coreset_ratio")
+    return Judgement(
+        "reproduced",
+        f"{min(bank['patches'] for bank in banks)} patches or more, {100 * share:g} % of those described",
+        evidence=f"cells.{keys[0]}.memory_bank.patches",
+    )
+
+
+def receptive_field(claim: Claim, published: Published, results: Results) -> Judgement:
+    """Whether a cell of the published table is that of the padded network."""
+    del published
+    assert claim.layer and claim.column
+    networks = results.receptive_field.networks
+    rows = {name: {layer.name: layer for layer in networks[name].layers} for name in ("small-padded", "small")}
+    found, trained = (getattr(rows[name][claim.layer], claim.column) for name in ("small-padded", "small"))
+    place = list(rows["small-padded"]).index(claim.layer)
+    return Judgement(
+        "reproduced" if found == claim.value else "refuted",
+        str(found) if found == trained else f"{found} padded, {trained} not, as trained",
+        found,
+        evidence=f"receptive_field.networks.small-padded.layers.{place}.{claim.column}",
+    )

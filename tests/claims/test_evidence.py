@@ -1,0 +1,38 @@
+import math
+from collections.abc import Callable
+
+import pytest
+from scipy.stats import t as student
+
+from repro.claims.evidence import estimate
+from repro.records import Results
+
+With = Callable[..., Results]
+
+
+def test_seeds_and_images_both_widen_the_interval(official: Results, with_metrics: With) -> None:
+    flat = {f"patchcore/{name}": {"pixel_f1": 0.5} for name in ("grid", "tile", "leather")}
+    images = estimate(with_metrics(official, flat, 0.1), "patchcore", "grid", "pixel_f1")
+    assert (images.low, images.high) == (pytest.approx(0.4), pytest.approx(0.6))
+    changed = with_metrics(official, flat, 0.1)
+    cells = dict(changed.cells)
+    for seed, value in enumerate((0.46, 0.5, 0.54)):
+        key = f"patchcore/grid/seed{seed}"
+        cell = cells[key]
+        ends = cell.intervals.pixel_f1.model_copy(update={"low": value - 0.1, "high": value + 0.1})
+        cells[key] = cell.model_copy(
+            update={
+                "metrics": cell.metrics.model_copy(update={"pixel_f1": value}),
+                "intervals": cell.intervals.model_copy(update={"pixel_f1": ends}),
+            }
+        )
+    both = estimate(changed.model_copy(update={"cells": cells}), "patchcore", "grid", "pixel_f1")
+    # Squares of 0.04 and 0.04, over two degrees of freedom a category.
+    error = student.ppf(0.975, 6) * math.sqrt(0.0032 / 6) * math.sqrt(1 + 1 / 3)
+    assert both.value - both.low == pytest.approx(math.hypot(0.1, error))
+    assert both.high - both.value == pytest.approx(math.hypot(0.1, error))
+
+
+def test_one_seed_leaves_the_interval_of_the_images(results: Results, with_metrics: With) -> None:
+    found = estimate(with_metrics(results, {"efficientad/grid": {"aupro": 0.5}}, 0.07), "efficientad", "grid", "aupro")
+    assert (found.low, found.high) == (pytest.approx(0.43), pytest.approx(0.57))

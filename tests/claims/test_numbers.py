@@ -1,0 +1,91 @@
+from collections.abc import Callable
+
+import pytest
+
+from repro.records import Results, Verdict
+
+ByClaim = Callable[[Results], dict[str, Verdict]]
+With = Callable[..., Results]
+
+
+def test_a_value_inside_the_interval_is_reproduced_and_one_outside_is_not(
+    official: Results, with_metrics: With, by_claim: ByClaim
+) -> None:
+    near = by_claim(with_metrics(official, {"patchcore/grid": {"image_auroc": 0.91}}))["patchcore-grid-image-auroc"]
+    assert (near.verdict, near.value) == ("reproduced", pytest.approx(0.91))
+    assert near.interval and near.interval.low <= 0.9031 <= near.interval.high
+    far = by_claim(with_metrics(official, {"patchcore/grid": {"image_auroc": 0.8}}, 0.0))["patchcore-grid-image-auroc"]
+    assert far.verdict == "not reproduced"
+
+
+def test_one_image_is_the_finest_difference(official: Results, with_metrics: With, by_claim: ByClaim) -> None:
+    one_seed = official.model_copy(
+        update={"cells": {key: cell for key, cell in official.cells.items() if cell.seed == 0}, "retrieval": {}}
+    )
+    # An interval of no width, and one image in a hundred.
+    found = with_metrics(one_seed, {"patchcore/grid": {"image_auroc": 0.9031 + 0.0099}}, 0.0)
+    assert by_claim(found)["patchcore-grid-image-auroc"].verdict == "reproduced"
+    found = with_metrics(one_seed, {"patchcore/grid": {"image_auroc": 0.9031 + 0.0101}}, 0.0)
+    assert by_claim(found)["patchcore-grid-image-auroc"].verdict == "not reproduced"
+
+
+def test_stand_ins_never_judge_a_score(results: Results, by_claim: ByClaim) -> None:
+    rules = {"value", "order", "lowest", "smaller_defects"}
+    judged = [verdict for verdict in by_claim(results).values() if verdict.rule_name in rules]
+    assert len(judged) == 35
+    assert {(verdict.verdict, verdict.reason) for verdict in judged} == {("not tested", "stand-in data")}
+    assert {(verdict.measured, verdict.value, verdict.interval) for verdict in judged} == {(None, None, None)}
+
+
+def test_other_settings_never_judge_a_score(official: Results, by_claim: ByClaim) -> None:
+    variant = official.variants["efficientad"]
+    ours = variant.model_copy(update={"settings": variant.settings | {"teacher": "distilled", "epochs": 1}})
+    judged = by_claim(official.model_copy(update={"variants": official.variants | {"efficientad": ours}}))
+    verdict = judged["efficientad-grid-image-auroc"]
+    assert verdict.verdict == "not tested"
+    assert verdict.reason == "other settings: epochs 1 instead of 5, teacher distilled instead of official"
+    assert judged["patchcore-grid-image-auroc"].verdict != "not tested"
+
+
+def test_a_category_that_was_not_run_is_not_tested(official: Results, by_claim: ByClaim) -> None:
+    leather = {"leather": official.data.categories["leather"]}
+    judged = by_claim(official.model_copy(update={"data": official.data.model_copy(update={"categories": leather})}))
+    assert judged["patchcore-grid-image-auroc"].reason == "no grid in this study"
+    assert judged["patchcore-pixel-auroc-highest"].reason == "no grid and tile in this study"
+    assert judged["patchcore-leather-image-auroc"].verdict != "not tested"
+
+
+@pytest.mark.parametrize(
+    ("leather", "word"), [(0.99, "reproduced"), (0.901, "not reproduced"), (0.5, "not reproduced")]
+)
+def test_an_order_holds_beyond_its_interval_only(
+    official: Results, with_metrics: With, by_claim: ByClaim, leather: float, word: str
+) -> None:
+    values = {"grid": 0.8, "tile": 0.9, "leather": leather}
+    found = with_metrics(official, {f"patchcore/{name}": {"pixel_auroc": value} for name, value in values.items()})
+    verdict = by_claim(found)["patchcore-pixel-auroc-highest"]
+    assert verdict.verdict == word
+    assert verdict.value == pytest.approx(leather - 0.9, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("grid", "leather", "word"),
+    [(0.5, 0.42, "reproduced"), (0.5, 0.3, "not reproduced"), (0.1, 0.42, "not reproduced")],
+)
+def test_the_lowest_must_be_the_published_category_and_value(
+    official: Results, with_metrics: With, by_claim: ByClaim, grid: float, leather: float, word: str
+) -> None:
+    values = {"grid": grid, "tile": 0.6, "leather": leather}
+    found = with_metrics(official, {f"efficientad/{name}": {"pixel_f1": value} for name, value in values.items()})
+    assert by_claim(found)["efficientad-pixel-f1-lowest"].verdict == word
+
+
+@pytest.mark.parametrize(("share", "word"), [(0.001, "reproduced"), (0.05, "not reproduced")])
+def test_defects_are_small_where_the_masks_say_so(
+    official: Results, by_claim: ByClaim, share: float, word: str
+) -> None:
+    cells = {
+        key: cell.model_copy(update={"anomalous_pixels": share}) if cell.category == "grid" else cell
+        for key, cell in official.cells.items()
+    }
+    assert by_claim(official.model_copy(update={"cells": cells}))["grid-small-defects"].verdict == word

@@ -1,0 +1,56 @@
+import re
+
+import pytest
+
+from repro.claims.judge import RULES
+from repro.claims.published import Published, published
+from repro.runs import PROJECT_ROOT
+
+
+@pytest.fixture(scope="module")
+def source() -> Published:
+    return published()
+
+
+def test_every_cell_of_the_published_tables_is_a_claim(source: Published) -> None:
+    rules = [claim.rule for claim in source.claims]
+    assert rules.count("value") == 2 * 3 * 4
+    assert rules.count("receptive_field") == 6 * 6
+    assert len({claim.id for claim in source.claims}) == len(source.claims)
+
+
+def test_every_claim_has_a_place_a_rule_and_what_it_needs(source: Published) -> None:
+    assert set(source.rules) == set(RULES) == {claim.rule for claim in source.claims}
+    assert all(claim.place.startswith(tuple("2345")) or "section" in claim.place for claim in source.claims)
+    assert all(claim.statement.endswith(".") and claim.needs and claim.published for claim in source.claims)
+
+
+def test_the_published_tables_bear_out_the_sentences_about_them(source: Published) -> None:
+    sentences = {claim.id: source.holds(claim) for claim in source.claims if claim.greater or claim.lowest}
+    assert len(sentences) == 10
+    assert set(sentences.values()) == {True}
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("patchcore-image-f1-above", {"patchcore.tile.image_f1": 0.86}),
+        ("patchcore-pixel-auroc-highest", {"patchcore.tile.pixel_auroc": 0.97}),
+        ("efficientad-pixel-f1-lowest", {"efficientad.grid.pixel_f1": 0.41}),
+        ("efficientad-leather-weaker", {"efficientad.leather.image_auroc": 0.8656}),
+    ],
+)
+def test_other_tables_would_not(source: Published, name: str, change: dict[str, float]) -> None:
+    other = Published(source.claims, source.rules, source.configuration, source.scores | change)
+    (claim,) = [claim for claim in source.claims if claim.id == name]
+    assert other.holds(claim) is False
+
+
+def test_a_claim_on_code_has_no_table_to_agree_with(source: Published) -> None:
+    assert [source.holds(claim) for claim in source.claims if claim.id == "blur"] == [None]
+
+
+def test_published_values_stand_in_no_other_module() -> None:
+    values = {f"{value:.4f}" for value in published().scores.values()}
+    for path in (PROJECT_ROOT / "src" / "repro").rglob("*.py"):
+        assert not values & set(re.findall(r"0\.\d{4}", path.read_text(encoding="utf-8"))), path
