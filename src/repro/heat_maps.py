@@ -11,10 +11,11 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from repro.errors import ReproError
+from repro.metrics import normalise
 from repro.photographs import Photograph
 from repro.records import FigureRecord, HeatMap, Results
 from repro.runs import Cell, RunFolder
-from repro.score import load, normalise
+from repro.score import load
 from repro.sheet import HEIGHT, WIDTH, Picture, Sheet, file_name
 
 PLACES = {"median": "of median rank", "worst": "found least anomalous"}

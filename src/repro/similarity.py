@@ -8,7 +8,8 @@ from matplotlib.lines import Line2D
 
 from repro.data.layout import GOOD
 from repro.photographs import Photograph
-from repro.records import FigureRecord, QueryRecord, Results
+from repro.records import FigureRecord, Results
+from repro.retrieval_records import QueryRecord
 from repro.runs import Cell
 from repro.sheet import WIDTH, Picture, Sheet, file_name
 
