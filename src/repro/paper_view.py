@@ -26,7 +26,7 @@ from repro.records import (
 )
 from repro.references_view import reference_table
 from repro.retrieval_view import search
-from repro.stat import Spread, Stat, stat
+from repro.stat import Spread, Stat, mean, stat
 from repro.trace import count, resolve, traced
 
 METRICS = ("image_auroc", "image_f1", "pixel_auroc", "pixel_f1", "image_ap", "pixel_ap", "aupro")
@@ -54,6 +54,8 @@ class Entry:
     """A metric in a table: bold where no other variant reaches more on the category."""
 
     stat: Stat
+    #: Ends of the 95 % interval over the test images, mean over seeds.
+    interval: Spread
     best: bool
 
 
@@ -143,9 +145,18 @@ def _scores(results: Results, names: dict[str, str]) -> list[dict[str, Any]]:
         here = [variant for variant in names if _cells(results, variant, category)]
         columns = [[_metric(results, variant, category, metric) for variant in here] for metric in METRICS]
         for index, variant in enumerate(here):
-            entries = [Entry(column[index], len(here) > 1 and _highest(column[index], column)) for column in columns]
+            cells = _cells(results, variant, category)
+            entries = [
+                Entry(column[index], _interval(cells, metric), len(here) > 1 and _highest(column[index], column))
+                for metric, column in zip(METRICS, columns, strict=True)
+            ]
             rows.append({"category": category, "name": names[variant], "entries": entries})
     return rows
+
+
+def _interval(cells: Sequence[CellRecord], metric: str) -> Spread:
+    ends = [getattr(cell.intervals, metric) for cell in cells]
+    return Spread(mean([one.low for one in ends]), mean([one.high for one in ends]))
 
 
 def _highest(one: Stat, column: Sequence[Stat]) -> bool:

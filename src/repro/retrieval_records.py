@@ -50,6 +50,12 @@ class SearchRecord(Record):
     same_as_without_feature: Score
 
 
+#: Distinct vectors that a feature of one sign can have.
+SIGNS = 2
+#: Normal and anomalous.
+LABELS = 2
+
+
 class FeatureRecord(Record):
     """One feature of the test images of a cell, searched with and without label filter and self-match."""
 
@@ -64,6 +70,12 @@ class FeatureRecord(Record):
     def search(self, *, label_filter: bool, self_match: bool) -> SearchRecord:
         """The search of that kind."""
         return next(one for one in self.searches if (one.label_filter, one.self_match) == (label_filter, self_match))
+
+    @property
+    def decided_by_sign(self) -> bool:
+        """Whether the hits under the filter depend on no more of an image than its label and its feature's sign."""
+        lists = self.search(label_filter=True, self_match=True).distinct_hit_lists
+        return self.distinct_vectors <= SIGNS and lists <= LABELS * self.distinct_vectors
 
 
 class RetrievalRecord(Record):

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from repro.claims.code import decided_by_sign
 from repro.records import Results
 from repro.retrieval_records import FeatureRecord, RetrievalRecord, SearchRecord
 from repro.stat import mean
@@ -58,7 +57,7 @@ def search(results: Results) -> dict[str, Any]:
                 one.label_precision_at_5 == one.chance_label_precision_at_5 == 1 for one in as_published
             ),
             "filter_alone": all(one.same_as_without_feature == 1 for one in as_published),
-            "sign_alone": all(decided_by_sign(one.published) for one in kept.values()),
+            "sign_alone": all(one.published.decided_by_sign for one in kept.values()),
             "order_alone": all(s.same_as_without_feature == 1 for one in kept.values() for s in one.published.searches),
             "same": mean([one.same_as_without_feature for one in as_published]),
             "found_itself": mean([one.self_match_at_5 for one in as_published]),

@@ -3,12 +3,7 @@
 from repro.claims.evidence import Judgement, as_published, not_tested, of_protocol
 from repro.claims.published import Claim, Published
 from repro.records import Results
-from repro.retrieval_records import FeatureRecord
-
-#: Distinct vectors that a feature of one sign can have.
-SIGNS = 2
-#: Normal and anomalous.
-LABELS = 2
+from repro.retrieval_records import SIGNS
 
 
 def similarity(claim: Claim, published: Published, results: Results) -> Judgement:
@@ -29,18 +24,12 @@ def similarity(claim: Claim, published: Published, results: Results) -> Judgemen
         words += f"; for {shown[0].image}, {same[0]} of {len(shown[0].hits)} hits are of its type"
     place = found[most].searches.index(searches[most])
     evidence = f"retrieval.{most}.published.searches.{place}.distinct_hit_lists"
-    if all(decided_by_sign(one) for one in found.values()):
+    if all(one.decided_by_sign for one in found.values()):
         return Judgement("refuted", words, lists, evidence=evidence)
     if not shown:
         return not_tested("no such query in this study")
     right = all(count == len(query.hits) for count, query in zip(same, shown, strict=True))
     return Judgement("reproduced" if right else "not reproduced", words, lists, evidence=evidence)
-
-
-def decided_by_sign(record: FeatureRecord) -> bool:
-    """Whether the hits under the filter depend on no more of an image than its label and the sign of its feature."""
-    search = record.search(label_filter=True, self_match=True)
-    return record.distinct_vectors <= SIGNS and search.distinct_hit_lists <= LABELS * record.distinct_vectors
 
 
 def feature(claim: Claim, published: Published, results: Results) -> Judgement:
