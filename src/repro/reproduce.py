@@ -20,16 +20,6 @@ DEFAULT_ROOT = Path("datasets") / "MVTecAD"
 ROOT_VARIABLE = "REPRO_DATA_ROOT"
 
 
-#: glibc hands large blocks back to the kernel and asks for them anew in every training step, which cost a third of the
-#: time where it was measured; these keep them. They change no number. What the caller has set is left alone.
-ALLOCATOR = {
-    "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_TOP_PAD_": str(2**28),
-    "MALLOC_TRIM_THRESHOLD_": str(2**40),
-    "THP_MEM_ALLOC_ENABLE": "1",
-}
-
-
 @dataclass(frozen=True)
 class Choices:
     """What the command line says."""
@@ -106,8 +96,7 @@ def _run(folder: RunFolder, study: studies.Study, choices: Choices) -> int:
         }
         write_json_if_changed(folder.cell(cell) / "cell.json", content)
     _draw_again_what_is_lost(folder)
-    environment = ALLOCATOR | os.environ
-    failed = subprocess.run(_command(folder, choices), cwd=folder.root, env=environment, check=False).returncode
+    failed = subprocess.run(_command(folder, choices), cwd=folder.root, check=False).returncode
     if failed:
         print(f"error: a stage failed, see above; finished stages are kept in {folder.run}", file=sys.stderr)
         return 1

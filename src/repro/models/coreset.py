@@ -22,4 +22,7 @@ class ExactKCenterGreedy(KCenterGreedy):
             self.features = self.embedding.reshape(self.embedding.shape[0], -1)
         first = torch.randint(high=self.n_observations, size=(1,), device=self.features.device)
         progress = Progress("select coreset", "patches")
-        return farthest_first(self.features, self.coreset_size, int(first), progress).tolist()
+        selected = farthest_first(self.features, self.coreset_size, int(first), progress).tolist()
+        # What follows copies the selected patches: the projected ones need not stay for it.
+        del self.features
+        return selected

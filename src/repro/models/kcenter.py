@@ -25,7 +25,7 @@ COMPONENTS = 48
 POOL = 2048
 CELL, LARGEST_CELL = 400, 1024
 PAIRS = 2048
-ROWS = 16384
+ROWS = 2048
 
 
 def farthest_first(
@@ -199,7 +199,13 @@ def _cells(values: Tensor) -> Tensor:
     steps = torch.linspace(0, count - 1, max(1, count // CELL), device=values.device).long()
     seeds = values[steps]
     halves = (seeds * seeds).sum(1) / -2
-    return torch.cat([torch.addmm(halves, part, seeds.T).argmax(1) for part in values.split(ROWS // 4)])
+    # In one buffer: freed between results that stay, such blocks fragment glibc's heap and add up.
+    found = torch.empty(count, dtype=torch.int64, device=values.device)
+    products = values.new_empty(ROWS, len(seeds))
+    for part, out in zip(values.split(ROWS), found.split(ROWS), strict=True):
+        some = torch.addmm(halves, part, seeds.T, out=products[: len(part)])
+        torch.argmax(some, 1, out=out)
+    return found
 
 
 def _parts(sizes: list[int]) -> list[tuple[int, int]]:

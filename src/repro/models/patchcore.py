@@ -49,11 +49,8 @@ class LeanPatchcore(Patchcore):
         **components: Any,
     ) -> None:
         super().__init__(backbone, layers, pre_trained, coreset_sampling_ratio, num_neighbors, **components)
-        theirs = self.model
-        # A second backbone would draw random numbers; anomalib's own weights take its place.
-        with torch.random.fork_rng():
-            self.model = LeanPatchcoreModel(layers, backbone, pre_trained=False, num_neighbors=num_neighbors)
-        self.model.feature_extractor = theirs.feature_extractor
+        # anomalib names the class of its network; building another would draw random numbers and take memory.
+        self.model.__class__ = LeanPatchcoreModel
         self._bank = torch.empty(0)
         self._filled = 0
 
