@@ -50,3 +50,10 @@ def test_adds_what_the_reports_took(tmp_path: Path) -> None:
     (run,) = found.runs.values()
     assert run.threads == 2
     assert sum(cost.seconds for cost in run.costs.values()) == pytest.approx(494.0)
+
+
+def test_leaves_out_a_report_of_another_version(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = example_report.build(tmp_path)
+    (folder.report / "environment.json").write_text("{}", encoding="utf-8")
+    assert bench(written(tmp_path, RATE, OURS, THEIRS), folder.report.parent).runs == {}
+    assert "left out" in capsys.readouterr().err

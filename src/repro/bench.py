@@ -4,6 +4,7 @@ The paper reads costs from there alone: the file changes when someone measures, 
 made again is the same.
 """
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -74,9 +75,14 @@ def _pair(content: dict[str, Any], runs: dict[str, RunCost]) -> Bench:
 
 
 def _runs(report: Path) -> dict[str, RunCost]:
+    """What each study took whose report is of this version; the others are named on standard error."""
     found = {}
     for path in sorted(report.glob("*/timings.json")):
-        where = read_record(path.parent / "environment.json", Environment, mend="run `nox -s reproduce`")
+        try:
+            where = read_record(path.parent / "environment.json", Environment, mend="run `nox -s reproduce`")
+        except ReproError as error:
+            print(f"left out: {error}", file=sys.stderr)
+            continue
         costs = {name: Cost.model_validate(cost) for name, cost in read_json(path, mend="delete it").items()}
         found[path.parent.name] = RunCost(
             processor=where.processor, threads=where.threads, devices=where.devices, costs=costs

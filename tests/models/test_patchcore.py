@@ -41,13 +41,21 @@ def test_weights_and_memory_bank_are_anomalibs(pair: tuple[Patchcore, Patchcore]
 def test_scores_and_maps_are_anomalibs(pair: tuple[Patchcore, Patchcore]) -> None:
     images = torch.rand(3, 3, 128, 128, generator=torch.Generator().manual_seed(1))
     theirs, ours = (model.model(images) for model in pair)
-    torch.testing.assert_close(ours.pred_score, theirs.pred_score, rtol=1e-5, atol=0)
-    torch.testing.assert_close(ours.anomaly_map, theirs.anomaly_map, rtol=1e-5, atol=0)
+    for found, expected in ((ours.pred_score, theirs.pred_score), (ours.anomaly_map, theirs.anomaly_map)):
+        # Both take small distances from differences of large squares.
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-5 * float(expected.max()))
+        assert float(expected.max()) > 0.1
 
 
-def test_finds_the_same_neighbours_in_several_chunks(pair: tuple[Patchcore, Patchcore]) -> None:
-    queries = torch.rand(2500, 384, generator=torch.Generator().manual_seed(2))
-    theirs, ours = (model.model.nearest_neighbors(queries, 1) for model in pair)
+def test_finds_the_same_neighbours_in_several_blocks(pair: tuple[Patchcore, Patchcore]) -> None:
+    generator = torch.Generator().manual_seed(2)
+    queries, bank = torch.rand(1500, 384, generator=generator), torch.rand(2500, 384, generator=generator)
+    found = []
+    for model in pair:
+        network = type(model.model)(layers=SETTINGS["layers"], backbone=SETTINGS["backbone"], pre_trained=False)
+        network.memory_bank = bank
+        found.append(network.nearest_neighbors(queries, 1))
+    theirs, ours = found
     torch.testing.assert_close(ours[0], theirs[0], rtol=1e-5, atol=0)
     assert torch.equal(ours[1], theirs[1])
 

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from repro.models.coreset import ExactKCenterGreedy
 
-#: Patches whose products with the memory bank are held at once.
-CHUNK = 1024
+#: Rows of the memory bank that are multiplied at once: the fastest of 512 to 20,697 on two cores, at the speed of a
+#: large matrix product.
+BLOCK = 1024
 
 
 class LeanPatchcoreModel(PatchcoreModel):
@@ -21,15 +22,20 @@ class LeanPatchcoreModel(PatchcoreModel):
     def nearest_neighbors(self, embedding: Tensor, n_neighbors: int) -> tuple[Tensor, Tensor]:
         """Distances to the nearest of the memory bank and their indices, both [N, k], or [N] for one neighbour.
 
-        `embedding` has shape [N, D]. The nearest c of a patch x is where x.c - |c|^2 / 2 is largest, one product and
-        one maximum; anomalib computes all distances, which takes six passes over them.
+        `embedding` has shape [N, D]. The nearest c of a patch x is where x.c - |c|^2 / 2 is largest: one product and
+        one maximum while it is in the cache; anomalib computes all distances, in six passes over memory.
         Source: anomalib 2.7, `PatchcoreModel.nearest_neighbors`; equal to it but for rounding.
         """
         if n_neighbors != 1:
             return super().nearest_neighbors(embedding, n_neighbors)
-        halves = (self.memory_bank * self.memory_bank).sum(1) / -2
-        found = [torch.addmm(halves, part, self.memory_bank.T).max(1) for part in embedding.split(CHUNK)]
-        largest, indices = torch.cat([one.values for one in found]), torch.cat([one.indices for one in found])
+        halves = torch.linalg.vector_norm(self.memory_bank, dim=1, keepdim=True).square() / -2
+        largest = embedding.new_full((len(embedding),), -torch.inf)
+        indices = torch.zeros(len(embedding), dtype=torch.int64, device=embedding.device)
+        for start in range(0, len(self.memory_bank), BLOCK):
+            part = slice(start, start + BLOCK)
+            best, index = torch.addmm(halves[part], self.memory_bank[part], embedding.T).max(0)
+            nearer = best > largest
+            largest, indices = torch.where(nearer, best, largest), torch.where(nearer, start + index, indices)
         squares = (embedding * embedding).sum(1) - 2 * largest
         return squares.clamp_min(0).sqrt(), indices
 
