@@ -21,7 +21,8 @@ def bench(measured: Path, report: Path) -> Bench:
 
     A benchmark of a pair names it in its `extra_info`, with its `side` (`anomalib` or `ours`), the `share` of the work
     that was measured, its `operations` and, for a coreset, its `points`; one benchmark, `rate`, is of a large matrix
-    product. Raises ReproError where the file is none of these.
+    product. Of several rounds the least counts: what else runs on a machine only adds. Raises ReproError where the file
+    is none of these.
     """
     content = read_json(measured, mend=MEND)
     try:
@@ -50,13 +51,13 @@ def _pair(content: dict[str, Any], runs: dict[str, RunCost]) -> Bench:
     pairs = []
     for name in dict.fromkeys(name for name, side in measured if side):
         theirs, ours = measured[name, "anomalib"], measured[name, "ours"]
-        seconds = theirs["stats"]["median"] / theirs["extra_info"]["share"]
+        seconds = theirs["stats"]["min"] / theirs["extra_info"]["share"]
         pairs.append(
             CostPair(
                 name=name,
                 anomalib_seconds=seconds,
-                seconds=ours["stats"]["median"],
-                ratio=seconds / ours["stats"]["median"],
+                seconds=ours["stats"]["min"],
+                ratio=seconds / ours["stats"]["min"],
                 measured_share=theirs["extra_info"]["share"],
                 floor_seconds=ours["extra_info"]["operations"] / rate,
                 points=ours["extra_info"].get("points"),

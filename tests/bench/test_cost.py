@@ -99,7 +99,7 @@ def test_efficientad_training_step(benchmark: BenchmarkFixture, side: str) -> No
 
     # Of a step with the teacher's maps at hand, as always but in the pass that anomalib makes for its statistics.
     about(benchmark, "efficientad-step", side, operations=2 * 159e9)
-    benchmark.pedantic(step, rounds=3, warmup_rounds=1)
+    benchmark.pedantic(step, rounds=7, warmup_rounds=2)
 
 
 @pytest.mark.parametrize("side", SIDES)
