@@ -123,7 +123,7 @@ def test_escape_leaves_alone_what_means_nothing(text: str, marked: str) -> None:
 
 def test_numbers_are_written_as_a_reader_expects() -> None:
     assert markdown.score(Stat(0.98331, 0.01, 1)) == "0.9833"
-    assert markdown.score(Stat(0.5, 0.01, 2)) == "0.5000 ± 0.0100"
+    assert markdown.score(Stat(0.5, 0.01, 2)) == "0.5000 ±\N{NO-BREAK SPACE}0.0100"
     assert markdown.score(Spread(0.1, 0.10001)) == "0.1000"
     assert markdown.percent(Spread(0.5, 1.0)) == "50.0\N{NO-BREAK SPACE}% to 100.0\N{NO-BREAK SPACE}%"
     assert markdown.signed(-0.00001) == "0.0000"

@@ -20,7 +20,7 @@ def test_a_table_holds_the_scores_of_the_json(tmp_path: Path) -> None:
         ("tile", "PatchCore"),
     ]
     # Of the first cell of the example.
-    assert rows[0]["Image AUROC ↑"] == "0.9000"
+    assert rows[0]["Image AUROC ↑"] == "0.9000 [0.87, 0.92]"
     assert rows[0]["AU-PRO ↑"] == "0.9678"
 
 

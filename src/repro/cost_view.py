@@ -25,6 +25,7 @@ def cost(bench: Bench | None, study: str, names: Mapping[str, str]) -> dict[str,
         "bench": bench,
         "pairs": pairs,
         "largest": largest,
+        "below": [one.points for one in bench.pairs if one.points is not None and one.seconds < one.floor_seconds],
         "scaled": [one for one in bench.pairs if one.measured_share < 1],
         "run": None if run is None or not run.costs else {"record": run, **_stages(run.costs, names)},
     }

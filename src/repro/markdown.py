@@ -143,7 +143,9 @@ def score(value: Stat | Spread | float) -> Marked:
     """How every metric is printed: 4 decimals; over several seeds mean and half the range, of a spread both ends."""
     match value:
         case Stat():
-            return Marked(f"{value.mean:.4f}" + (f" ± {value.half_range:.4f}" if value.count > 1 else ""))
+            return Marked(
+                f"{value.mean:.4f}" + (f" ±\N{NO-BREAK SPACE}{value.half_range:.4f}" if value.count > 1 else "")
+            )
         case Spread():
             return _ends(f"{value.low:.4f}", f"{value.high:.4f}")
     return Marked(f"{value:.4f}")

@@ -1,5 +1,6 @@
 """Plots: what results.json says of scores, as lines and dots."""
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from statistics import fmean
@@ -184,6 +185,9 @@ def _growth(pairs: Sequence[CostPair]) -> Sheet:
         look = {"color": colour, "marker": marker, "markersize": 4.5, "linestyle": dashes, "linewidth": 1.3}
         handles += axes.plot(points, seconds, label=name, **look)
     axes.set_xticks(points, [f"{one:,}" for one in points])
+    low, high = (math.floor(math.log10(edge)) for edge in axes.get_ylim())
+    axes.set_yticks([10.0**power for power in range(low + 1, high + 1)])
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.minorticks_off()
     axes.set_xlabel("patches to select a tenth of", size=SIZE, labelpad=2)
     axes.set_ylabel("seconds", size=SIZE, labelpad=2)
