@@ -21,7 +21,7 @@ def test_a_table_holds_the_scores_of_the_json(tmp_path: Path) -> None:
     ]
     # Of the first cell of the example.
     assert rows[0]["Image AUROC ↑"] == "0.9000 [0.87, 0.92]"
-    assert rows[0]["AU-PRO ↑"] == "0.9678"
+    assert rows[0]["AU-PRO ↑"] == "0.9678 [0.94, 0.99]"
 
 
 def test_markup_is_read_as_a_reader_sees_it() -> None:
