@@ -8,6 +8,6 @@ def test_the_pipeline_is_that_of_the_snakefile() -> None:
     assert needs["fit"] == needs["receptive_field"] == set()
     assert needs["predict"] == {"fit"}
     assert needs["retrieve"] == {"predict"}
-    assert needs["results"] == {"fit", "score", "retrieve", "receptive_field"}
+    assert needs["results"] == {"fit", "predict", "score", "retrieve", "receptive_field"}
     assert needs["figures"] == {"predict", "results"}
     assert needs["render"] == {"results", "verdicts", "guard", "figures"}
