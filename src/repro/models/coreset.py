@@ -1,4 +1,4 @@
-"""Coreset: the memory bank of PatchCore, anomalib's row for row, in a hundredth of its time and half its memory."""
+"""Coreset: the memory bank of PatchCore, anomalib's row for row, in a hundredth of its time."""
 
 import torch
 from anomalib.models.components.sampling.k_center_greedy import KCenterGreedy
