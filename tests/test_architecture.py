@@ -21,7 +21,7 @@ ORDER = [
     {"study", "data.layout", "receptive_field", "data.textures", "claims.evidence", "references"},
     {"data.defects"},
     {"data.procedural", "data.checks"},
-    {"data.prepare", "models.shipped", "models.pdn", "models.kcenter", "models.efficientad"},
+    {"data.prepare", "models.shipped", "models.pdn", "models.kcenter", "models.patches", "models.efficientad"},
     {"models.lite0", "models.weights", "models.coreset", "distill.scenes"},
     {"distill.images", "distill.targets", "models.patchcore"},
     {"distill.train"},

@@ -1,3 +1,4 @@
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -11,13 +12,13 @@ from repro.models.patchcore import LeanPatchcore
 SETTINGS = {"backbone": "resnet18", "layers": ["layer2", "layer3"], "pre_trained": False, "num_neighbors": 3}
 
 
-def trained(kind: type[Patchcore], images: torch.Tensor) -> Patchcore:
+def trained(kind: type[Patchcore], images: torch.Tensor, folder: Path) -> Patchcore:
     """A model with its memory bank, trained as the Engine would, in batches of 2."""
     seed_everything(3, verbose=False)
     model = kind(**SETTINGS)
     model.model.train()
     model.model.feature_extractor.eval()
-    model._trainer = SimpleNamespace(train_dataloader=SimpleNamespace(dataset=images))
+    model._trainer = SimpleNamespace(default_root_dir=folder)
     for batch in images.split(2):
         model.training_step(ImageBatch(image=batch))
     model.fit()
@@ -25,9 +26,10 @@ def trained(kind: type[Patchcore], images: torch.Tensor) -> Patchcore:
 
 
 @pytest.fixture(scope="module")
-def pair() -> tuple[Patchcore, Patchcore]:
+def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Patchcore, Patchcore]:
     images = torch.rand(5, 3, 128, 128, generator=torch.Generator().manual_seed(0))
-    return trained(Patchcore, images), trained(LeanPatchcore, images)
+    folder = tmp_path_factory.mktemp("patches")
+    return trained(Patchcore, images, folder), trained(LeanPatchcore, images, folder)
 
 
 def test_weights_and_memory_bank_are_anomalibs(pair: tuple[Patchcore, Patchcore]) -> None:
@@ -62,4 +64,4 @@ def test_finds_the_same_neighbours_in_several_blocks(pair: tuple[Patchcore, Patc
 def test_keeps_no_patch_but_the_memory_bank(pair: tuple[Patchcore, Patchcore]) -> None:
     ours = pair[1]
     assert ours.model.embedding_store == []
-    assert ours._bank.numel() == 0
+    assert ours._patches is None

@@ -1,6 +1,8 @@
-"""PatchCore: anomalib's, its memory bank filled and selected in place, its nearest neighbours found by one product."""
+"""PatchCore: anomalib's, its memory bank selected from a file, its nearest neighbours found by one product."""
 
 from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,6 +12,7 @@ from anomalib.models.image.patchcore.torch_model import PatchcoreModel
 from torch import Tensor
 
 from repro.models.coreset import ExactKCenterGreedy
+from repro.models.patches import Patches
 
 #: Rows of the memory bank that are multiplied at once: the fastest of 512 to 20,697 on two cores, at the speed of a
 #: large matrix product.
@@ -57,23 +60,23 @@ class LeanPatchcore(Patchcore):
         super().__init__(backbone, layers, pre_trained, coreset_sampling_ratio, num_neighbors, **components)
         # anomalib names the class of its network; building another would draw random numbers and take memory.
         self.model.__class__ = LeanPatchcoreModel
-        self._bank = torch.empty(0)
-        self._filled = 0
+        self._patches: Patches | None = None
 
     def training_step(self, batch: Batch, *args: Any, **kwargs: Any) -> Tensor:
-        """Put the patches of a batch into the bank, which the first batch allocates for all of them."""
+        """Put the patches of a batch into a file in the Trainer's folder."""
         loss = super().training_step(batch, *args, **kwargs)
         (patches,) = self.model.embedding_store
         self.model.embedding_store.clear()
-        if not self._filled:
-            images = len(self.trainer.train_dataloader.dataset)
-            self._bank = patches.new_empty(images * len(patches) // len(batch.image), patches.shape[1])
-        self._bank[self._filled : self._filled + len(patches)] = patches
-        self._filled += len(patches)
+        if self._patches is None:
+            folder = Path(self.trainer.default_root_dir)
+            folder.mkdir(parents=True, exist_ok=True)
+            self._patches = Patches(folder, patches.shape[1], patches.device)
+        self._patches.append(patches)
         return loss
 
     def fit(self) -> None:
-        """Select the memory bank from the patches of the training images. Raises ValueError where one is not finite."""
-        sampler = ExactKCenterGreedy(self._bank[: self._filled], self.coreset_sampling_ratio)
-        self.model.memory_bank = sampler.sample_coreset()
-        self._bank, self._filled = torch.empty(0), 0
+        """Select the memory bank from the patches of the training images. Raises ReproError where one is not finite."""
+        patches, self._patches = self._patches, None
+        assert patches is not None, "training comes first"
+        with closing(patches):
+            self.model.memory_bank = ExactKCenterGreedy(patches, self.coreset_sampling_ratio).sample_coreset()
