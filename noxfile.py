@@ -114,7 +114,10 @@ def regression(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests, one real end-to-end study among them."""
     heavier = [f"--ignore=tests/{folder}" for folder in ("bench", "pages", "proofs")]
-    run(session, "pytest", *heavier, *session.posargs)
+    # A process a core with one thread each: most tests are short, and many threads on few cores wait for each other.
+    session.env["OMP_NUM_THREADS"] = "1"
+    side_by_side = ["--numprocesses=auto", "--maxprocesses=4", "--dist=loadgroup", "-p", "no:benchmark"]
+    run(session, "pytest", *side_by_side, *heavier, *session.posargs)
 
 
 @nox.session

@@ -15,9 +15,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write-guards", action="store_true", help="write guards.json into the report folder")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What needs the smoke study comes first and stays in one process, while others do the rest."""
+    for item in items:
+        if "smoke_run" in item.fixturenames:
+            item.add_marker(pytest.mark.xdist_group("smoke"))
+    items.sort(key=lambda item: "smoke_run" not in item.fixturenames)
+
+
 @pytest.fixture(scope="session")
 def smoke_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[smoke.Run]:
-    """A real run of every stage; about two minutes on two cores."""
+    """A real run of every stage; about two minutes."""
     run = smoke.run_from_nothing(tmp_path_factory.mktemp("study"))
     yield run
     smoke.clear(run.folder)

@@ -3,6 +3,9 @@
 import sys
 import time
 
+#: The share that must be done before it says anything of the rest: the first units wait for what prepares them.
+EARLY = 0.01
+
 
 class Progress:
     """Prints a line at most every `every` seconds, and one at the end.
@@ -23,8 +26,12 @@ class Progress:
             return
         self._told = now
         taken = now - self._begun
-        left = taken / done * (total - done) if done else 0.0
-        end = f"{_clock(taken)} in all" if done >= total else f"about {_clock(left)} left"
+        if done >= total:
+            end = f"{_clock(taken)} in all"
+        elif done >= total * EARLY:
+            end = f"about {_clock(taken / done * (total - done))} left"
+        else:
+            end = "too early to say how long still"
         print(f"{self._what}: {done} of {total} {self._unit}, {end}", file=sys.stderr, flush=True)
 
 
