@@ -24,7 +24,7 @@ def root(tmp_path: Path) -> Path:
         for name in ("train/good/000", "train/good/001", "test/good/000", "test/bent/000", "test/bent/001"):
             save(folder / f"{name}.png")
         for name in ("000", "001"):
-            save(folder / "ground_truth" / "bent" / f"{name}_mask.png")
+            save(folder / "ground_truth" / "bent" / f"{name}_mask.png", value=255)
     return tmp_path
 
 
@@ -65,6 +65,7 @@ def test_the_fingerprint_follows_the_bytes_and_not_the_place(
             "000_mask.png: mask of 8 x 8 for an image of 16 x 16",
         ),
         (lambda root: save(root / "grid/ground_truth/bent/000_mask.png", value=0), "000_mask.png: mask marks no pixel"),
+        (lambda root: save(root / "grid/ground_truth/bent/000_mask.png", value=3), "mask marks pixels by 3, which"),
         (lambda root: save(root / "grid/ground_truth/bent/007_mask.png"), "007_mask.png: a mask without an image"),
         (lambda root: (root / "grid/test/good/000.png").unlink(), "grid/test/good: no .png image"),
         (lambda root: (root / "grid/train").rename(root / "grid/training"), "grid/train/good: no .png image"),
@@ -111,6 +112,17 @@ def test_a_mask_named_like_its_image_is_taken_too(root: Path) -> None:
     for mask in list(masks.iterdir()):
         mask.rename(masks / mask.name.replace("_mask", ""))
     assert "grid/ground_truth/bent/000.png" in checks.examine(root, ["grid"])["grid"]["files"]
+
+
+def test_names_that_anomalib_would_pair_with_another_mask_are_told(root: Path) -> None:
+    for old, new in (("000", "1"), ("001", "10")):
+        (root / f"grid/test/bent/{old}.png").rename(root / f"grid/test/bent/{new}.png")
+        (root / f"grid/ground_truth/bent/{old}_mask.png").rename(root / f"grid/ground_truth/bent/{new}_mask.png")
+    with pytest.raises(DataError, match=r"bent/1\.png: anomalib would take .*10_mask\.png for its mask"):
+        checks.examine(root, ["grid"])
+    for name in ("1", "10"):
+        (root / f"grid/ground_truth/bent/{name}_mask.png").rename(root / f"grid/ground_truth/bent/{name}.png")
+    assert checks.examine(root, ["grid"])
 
 
 def test_only_the_official_split_and_image_sizes_are_called_official() -> None:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
-from repro.data.layout import GOOD, Sample, samples
+from repro.data.layout import GOOD, Layout, Sample, samples
 from repro.errors import DataError, ReproError
 from repro.records import CategoryRecord
 from repro.runs import fingerprint, sha256
@@ -40,7 +40,9 @@ OFFICIAL = {
 Progress = Callable[[int, int], None]
 
 
-def examine(root: Path, categories: Sequence[str], progress: Progress | None = None) -> dict[str, dict[str, Any]]:
+def examine(
+    root: Path, categories: Sequence[str], progress: Progress | None = None, layout: Layout = "mvtec"
+) -> dict[str, dict[str, Any]]:
     """Manifest of each category: `files` (name to SHA-256) and `record`, a CategoryRecord.
 
     Raises ReproError where there is no such folder, DataError with every fault of every category otherwise.
@@ -53,7 +55,7 @@ def examine(root: Path, categories: Sequence[str], progress: Progress | None = N
         raise ReproError(
             f"no category {', '.join(absent)}", where=root, mend=f"choose with --categories from those there: {present}"
         )
-    found = {category: samples(root, category) for category in categories}
+    found = {category: samples(root, category, layout) for category in categories}
     total = sum(len(those) for those in found.values())
     done = 0
     problems: list[str] = []
@@ -63,7 +65,7 @@ def examine(root: Path, categories: Sequence[str], progress: Progress | None = N
         sizes: set[tuple[int, int]] = set()
         modes: set[str] = set()
         for sample in those:
-            read = _read(sample.image)
+            read = read_image(sample.image)
             if isinstance(read, str):
                 problems.append(read)
             else:
@@ -105,7 +107,21 @@ def _folder_problems(folder: Path, those: Sequence[Sample]) -> list[str]:
     expected = {sample.mask for sample in those}
     masks = (folder / "ground_truth").glob("*/*.[pP][nN][gG]")
     # anomalib pairs sorted masks with sorted images, so one mask too many shifts all that follow.
-    return problems + [f"{mask}: a mask without an image" for mask in sorted(masks) if mask not in expected]
+    problems += [f"{mask}: a mask without an image" for mask in sorted(masks) if mask not in expected]
+    anomalous = [sample for sample in those if sample.mask is not None]
+    pairs = zip(
+        sorted(anomalous, key=lambda sample: str(sample.image)),
+        sorted(anomalous, key=lambda sample: str(sample.mask)),
+        strict=True,
+    )
+    return (
+        problems
+        + [
+            f"{image.image}: anomalib would take {mask.mask} for its mask; give masks the names of their images"
+            for image, mask in pairs
+            if image is not mask
+        ][:1]
+    )
 
 
 def _leads_outside(folder: Path, paths: Sequence[Path]) -> list[str]:
@@ -116,7 +132,7 @@ def _leads_outside(folder: Path, paths: Sequence[Path]) -> list[str]:
     ]
 
 
-def _read(path: Path) -> Image.Image | str:
+def read_image(path: Path) -> Image.Image | str:
     """The image, decoded; or what is wrong with it."""
     try:
         with warnings.catch_warnings():
@@ -134,13 +150,17 @@ def _read(path: Path) -> Image.Image | str:
 
 
 def _mask_problems(path: Path, size: tuple[int, int] | None) -> list[str]:
-    mask = _read(path)
+    mask = read_image(path)
     if isinstance(mask, str):
         return [mask]
     if size is not None and mask.size != size:
         return [f"{path}: mask of {mask.size[0]} x {mask.size[1]} for an image of {size[0]} x {size[1]}"]
-    if not np.asarray(mask.convert("L")).any():
+    values = np.asarray(mask.convert("L"))
+    if not values.any():
         return [f"{path}: mask marks no pixel"]
+    # anomalib divides by 255 and rounds down.
+    if values.max() < 255:
+        return [f"{path}: mask marks pixels by {values.max()}, which anomalib takes for normal; it should be 255"]
     return []
 
 
