@@ -39,7 +39,7 @@ def study(root: Path) -> studies.Study:
     return studies.check(content | {"categories": [NAME], "data": data}, where=root)
 
 
-def test_images_and_masks_lie_as_in_mvtec_ad_and_masks_hold_0_and_255(root: Path, tmp_path: Path) -> None:
+def test_images_and_masks_lie_as_in_mvtec_ad(root: Path, tmp_path: Path) -> None:
     target = tmp_path / "arranged"
     arrange(root, target, [NAME])
     found = samples(target, NAME, "visa")
@@ -48,7 +48,6 @@ def test_images_and_masks_lie_as_in_mvtec_ad_and_masks_hold_0_and_255(root: Path
     ]
     masks = {one.image.stem: np.asarray(Image.open(one.mask).convert("L")) for one in found if one.mask}
     # What was drawn as the eleventh image, number 10, has its mask moved by ten pixels.
-    assert set(np.unique(masks["10"])) == {0, 255}
     assert np.argwhere(masks["10"])[0].tolist() == [4, 15]
 
 

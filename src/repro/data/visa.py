@@ -2,7 +2,7 @@
 
 <root>/<category>/Data/Images/Normal/0000.JPG
 <root>/<category>/Data/Images/Anomaly/000.JPG
-<root>/<category>/Data/Masks/Anomaly/000.png     0 where nothing is wrong, any other value where something is
+<root>/<category>/Data/Masks/Anomaly/000.png     0 where nothing is wrong
 <root>/split_csv/1cls.csv                        object,split,label,image,mask
 
 Source: Zou et al., arXiv 2207.14315, and github.com/amazon-science/spot-diff, whose split becomes the folders here.
@@ -15,10 +15,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-
-from repro.data.checks import read_image
 from repro.data.layout import GOOD, IMAGES
 from repro.errors import DataError, ReproError
 
@@ -45,13 +41,12 @@ def arrange(
 ) -> dict[Path, Path]:
     """Lay categories out below `target` as MVTec AD; for each file there the file it was made from.
 
-    Images are linked, or copied where the file system has no hard links; masks are written anew with 0 and 255, which
-    is what anomalib reads. Raises ReproError without a usable split, DataError with every fault of it.
+    Files are linked, or copied where the file system has no hard links. Raises ReproError without a usable split,
+    DataError with every fault of it.
     """
     rows = read_split(root, categories)
     shutil.rmtree(target, ignore_errors=True)
     made: dict[Path, Path] = {}
-    problems = []
     for number, row in enumerate(rows, 1):
         image = target / row.category / row.folder / row.image.name
         _link(row.image, image)
@@ -59,13 +54,10 @@ def arrange(
         if row.mask is not None:
             # Named like its image, so that masks and images sort alike, as anomalib pairs them.
             mask = target / row.category / "ground_truth" / BAD / f"{row.image.stem}.png"
-            problem = _binarise(row.mask, mask)
-            problems += [problem] if problem else []
+            _link(row.mask, mask)
             made[mask] = row.mask
         if progress:
             progress(number, len(rows))
-    if problems:
-        raise DataError(problems, where=root, mend="mend these masks; nothing was trained")
     return made
 
 
@@ -116,6 +108,8 @@ def _row(root: Path, line: dict[str, str | None]) -> Row | str:
     mask = _inside(root, line["mask"]) if label == "anomaly" else None
     if isinstance(mask, str):
         return f"mask of {image.name}: {mask}"
+    if mask is not None and mask.suffix != ".png":
+        return f"{mask}: ends not in .png"
     return Row(str(line["object"]), image, mask, f"{split}/{GOOD if label == 'normal' else BAD}")
 
 
@@ -133,13 +127,3 @@ def _link(source: Path, target: Path) -> None:
         os.link(source.resolve(), target)
     except OSError:
         shutil.copy2(source, target)
-
-
-def _binarise(source: Path, target: Path) -> str | None:
-    """Write a mask with 255 wherever the source is not 0; what is wrong with it otherwise."""
-    mask = read_image(source)
-    if isinstance(mask, str):
-        return mask
-    target.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.asarray(mask.convert("RGB")).any(axis=2)).save(target)
-    return None
