@@ -94,7 +94,16 @@ class PatchCoreVariant(BackboneVariant):
     coreset_ratio: float = Field(gt=0, le=1)
 
 
-Variant = Annotated[EfficientAdVariant | PatchCoreVariant, Field(discriminator="model")]
+class PadimVariant(BackboneVariant):
+    """PaDiM (arXiv 2011.08785) as anomalib builds it; the published study has no such model."""
+
+    model: Literal["padim"]
+    protocol: Literal["sound"] = "sound"
+    #: Channels of the joined layers to keep, drawn from the cell's seed.
+    features: int = Field(ge=1)
+
+
+Variant = Annotated[EfficientAdVariant | PatchCoreVariant | PadimVariant, Field(discriminator="model")]
 
 
 class Guard(Part):

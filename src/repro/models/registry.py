@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from anomalib.models import Padim
 from anomalib.models.components import AnomalibModule
 from torch import Tensor, nn
 
@@ -83,4 +84,9 @@ MODELS = {
         border=lambda module: 4 if module.model.pad_maps else 0,
     ),
     "patchcore": Model(LeanPatchcore, _patchcore, embedding=_pooled),
+    "padim": Model(
+        Padim,
+        lambda variant, weights: _backbone(variant) | {"n_features": variant.features},
+        embedding=lambda module, features: module.model.generate_embedding(features),
+    ),
 }
