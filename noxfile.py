@@ -113,7 +113,7 @@ def regression(session: nox.Session) -> None:
 @heavy
 def tests(session: nox.Session) -> None:
     """Run the tests, one real end-to-end study among them."""
-    heavier = [f"--ignore=tests/{folder}" for folder in ("bench", "extending", "gpu", "pages", "patches", "proofs")]
+    heavier = [f"--ignore=tests/{folder}" for folder in ("bench", "extending", "gpu", "pages", "proofs")]
     run(session, "pytest", *heavier, *session.posargs)
 
 
@@ -131,6 +131,13 @@ def lint(session: nox.Session) -> None:
 def prove(session: nox.Session) -> None:
     """Prove the exact paths equal to anomalib's where that takes long: about ten minutes on two cores."""
     run(session, "pytest", "tests/proofs", *session.posargs)
+
+
+@heavy
+def patches(session: nox.Session) -> None:
+    """Measure Qdrant among all patches of a trained study, at 10,000 and 100,000 vectors or as --sizes says."""
+    run(session, "python", "-m", "pip", "install", CONSTRAINTS, *nox.project.dependency_groups(PROJECT, "patches"))
+    run(session, "repro", "patches", *session.posargs)
 
 
 @heavy

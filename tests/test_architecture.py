@@ -14,9 +14,9 @@ PACKAGE = Path(repro.__file__).parent
 #: A module may import only modules above it. Modules on one line know nothing of each other.
 ORDER = [
     {"errors", "record"},
-    {"retrieval_records", "cost_records"},
+    {"retrieval_records", "cost_records", "patch_records"},
     {"records"},
-    {"runs", "progress", "trace"},
+    {"runs", "progress", "trace", "patch_engines"},
     {"sheet", "stat", "photographs", "ranking", "bootstrap", "metrics", "claims.published"},
     {"study", "data.layout", "receptive_field", "data.textures", "claims.evidence", "references"},
     {"data.defects"},
@@ -30,7 +30,7 @@ ORDER = [
     {"models.build"},
     {"fit"},
     {"crossfit", "claims.numbers", "claims.code"},
-    {"predict", "score"},
+    {"predict", "score", "patch_search"},
     {"retrieve"},
     {"results", "claims.judge", "guard", "regression", "bench"},
     {"ablation_view", "abstract_view", "cost_view", "figure_view", "leak_view"},
@@ -40,6 +40,7 @@ ORDER = [
     {"paper", "serve"},
     {"tables"},
     {"export"},
+    {"patches"},
     {"cli"},
     {"__main__"},
 ]

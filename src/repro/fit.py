@@ -1,6 +1,8 @@
 """Fit: one cell in, its checkpoint and fit.json out, through anomalib's Engine."""
 
+import os
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +18,7 @@ from repro.models.build import build
 from repro.models.registry import MODELS
 from repro.models.weights import describe
 from repro.progress import Progress
-from repro.runs import ARRANGED, Cell, RunFolder, read_json, write_json, writing
+from repro.runs import ARRANGED, Cell, RunFolder, fingerprint, read_json, write_json, writing
 from repro.study import Study
 
 #: What decides the outcome of training.
@@ -71,8 +73,10 @@ def fit(folder: RunFolder, study: Study, cell: Cell, device: Device) -> None:
 def datamodule(folder: RunFolder, category: str) -> AnomalibDataModule:
     """anomalib's data module on the category's root, as the data stage names it."""
     root = Path(read_json(folder.data_root, mend=f"run `repro data --study {folder.study}` first")["root"])
+    arranged = root.name == ARRANGED
+    root, category = _in_ascii(root, category, root if arranged else folder.run / "links")
     # Of a VisA folder that is split already, as the data stage leaves one, anomalib asks for the folder above.
-    kind, root = (Visa, root.parent) if root.name == ARRANGED else (MVTecAD, root)
+    kind, root = (Visa, root.parent) if arranged else (MVTecAD, root)
     return kind(
         root=root,
         category=category,
@@ -80,6 +84,21 @@ def datamodule(folder: RunFolder, category: str) -> AnomalibDataModule:
         eval_batch_size=EVAL_BATCH,
         num_workers=4 if torch.cuda.is_available() else 0,
     )
+
+
+def _in_ascii(root: Path, category: str, links: Path) -> tuple[Path, str]:
+    """Root and category under names that anomalib takes, which refuses others than ASCII, but follows links.
+
+    Relative, so that it does not matter where the project lies; the link is made in `links`.
+    """
+    if str(root / category).isascii():
+        return root, category
+    links.mkdir(parents=True, exist_ok=True)
+    link = links / f"category-{fingerprint(str(root / category))[:16]}"
+    # Cells of a category may be trained side by side.
+    with suppress(FileExistsError):
+        link.symlink_to((root / category).resolve(), target_is_directory=True)
+    return Path(os.path.relpath(links)), link.name
 
 
 def engine_for(device: Device, scratch: Path, **trainer_arguments: Any) -> Engine:

@@ -51,14 +51,33 @@ def test_images_and_masks_lie_as_in_mvtec_ad(root: Path, tmp_path: Path) -> None
     assert np.argwhere(masks["10"])[0].tolist() == [4, 15]
 
 
-def test_anomalib_pairs_each_mask_with_its_image(root: Path, tmp_path: Path) -> None:
-    from anomalib.data.datasets.image.visa import VisaDataset
+def test_anomalib_pairs_each_mask_with_its_image_whatever_the_letters_of_its_name(root: Path, tmp_path: Path) -> None:
+    from repro.fit import datamodule
 
-    arrange(root, tmp_path / "arranged", [NAME])
-    table = VisaDataset(tmp_path / "arranged", NAME, split="test").samples
-    bad = table[table.label == "bad"]
-    assert len(bad) == 12
-    assert [Path(one).stem for one in bad.image_path] == [Path(one).stem for one in bad.mask_path]
+    folder = RunFolder("mvtec", tmp_path)
+    prepare(folder, study(root))
+    for _ in range(2):
+        module = datamodule(folder, NAME)
+        module.setup()
+        table = module.test_data.samples
+        bad = table[table.label == "bad"]
+        assert len(bad) == 12
+        assert [Path(one).stem for one in bad.image_path] == [Path(one).stem for one in bad.mask_path]
+        assert {Path(one).parts[-4] for one in table.image_path} == {NAME}
+
+
+def test_a_folder_in_mvtec_layout_may_have_any_letters_too(root: Path, tmp_path: Path) -> None:
+    from repro.fit import datamodule
+
+    (root.parent / "mvtec").rename(tmp_path / "prüfen")
+    folder = RunFolder("mvtec", tmp_path)
+    content = studies.load("mvtec").model_dump()
+    data = {"source": "folder", "root": str(tmp_path / "prüfen")}
+    prepare(folder, studies.check(content | {"categories": ["part"], "data": data}, where=root))
+    module = datamodule(folder, "part")
+    module.setup()
+    assert len(module.train_data) == 3
+    assert {Path(one).parts[-4] for one in module.test_data.samples.image_path} == {"part"}
 
 
 def test_a_study_on_it_has_a_manifest_and_is_arranged_once(root: Path, tmp_path: Path) -> None:
