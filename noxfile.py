@@ -13,6 +13,15 @@ nox.options.sessions = ["lint", "tests"]
 CONSTRAINTS = "--constraint=constraints.txt"
 PROJECT = nox.project.load_toml("pyproject.toml")
 
+# Folders of tests with a session of their own.
+HEAVIER = (
+    "bench",
+    "extending",
+    "gpu",
+    "pages",
+    "proofs",
+)
+
 # One environment for all that needs torch: it is several gigabytes large. Nox gives each session its own, so these
 # sessions have none from Nox and share this one.
 STUDY = Path(".nox") / "study"
@@ -113,7 +122,7 @@ def regression(session: nox.Session) -> None:
 @heavy
 def tests(session: nox.Session) -> None:
     """Run the tests, one real end-to-end study among them."""
-    heavier = [f"--ignore=tests/{folder}" for folder in ("bench", "pages", "proofs")]
+    heavier = [f"--ignore=tests/{folder}" for folder in HEAVIER]
     # A process a core with one thread each: most tests are short, and many threads on few cores wait for each other.
     session.env["OMP_NUM_THREADS"] = "1"
     side_by_side = ["--numprocesses=auto", "--maxprocesses=4", "--dist=loadgroup", "-p", "no:benchmark"]
@@ -134,6 +143,19 @@ def lint(session: nox.Session) -> None:
 def prove(session: nox.Session) -> None:
     """Prove the exact paths equal to anomalib's where that takes long: about ten minutes on two cores."""
     run(session, "pytest", "tests/proofs", *session.posargs)
+
+
+@heavy
+def patches(session: nox.Session) -> None:
+    """Measure Qdrant among all patches of a trained study, at 10,000 and 100,000 vectors or as --sizes says."""
+    run(session, "python", "-m", "pip", "install", CONSTRAINTS, *nox.project.dependency_groups(PROJECT, "patches"))
+    run(session, "repro", "patches", *session.posargs)
+
+
+@heavy
+def extending(session: nox.Session) -> None:
+    """Run a folder in VisA layout and a third model through every stage: some minutes on two cores."""
+    run(session, "pytest", "tests/extending", *session.posargs)
 
 
 @heavy

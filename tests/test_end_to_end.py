@@ -90,11 +90,11 @@ def test_the_four_published_metrics_equal_those_of_anomalibs_evaluator(
     from anomalib.engine import Engine
 
     from repro.fit import datamodule
-    from repro.models.build import model_class
+    from repro.models.registry import MODELS
 
     cell = Cell(variant, "leather", 0)
     ours = read_record(smoke_run.folder.report / "results.json", Results, mend="").cells[cell.key].metrics
-    model = model_class(studies.load("smoke").variants[variant]).load_from_checkpoint(
+    model = MODELS[studies.load("smoke").variants[variant].model].module.load_from_checkpoint(
         smoke_run.folder.cell(cell) / "checkpoint.ckpt"
     )
     # A checkpoint remembers that it was trained without them.

@@ -122,6 +122,13 @@ def _parser() -> argparse.ArgumentParser:
     bench = _add(commands, "bench", _bench, "pair what pytest-benchmark measured into report/bench.json")
     bench.add_argument("measured", type=Path, help="JSON file of pytest-benchmark; `nox -s bench` makes both")
 
+    patches = _add(commands, "patches", _patches, "measure Qdrant among all patches, into report/patches.json")
+    _add_study(patches)
+    patches.add_argument(
+        "--sizes", type=_sizes, default=(10_000, 100_000), help="vectors in a collection (default: 10000,100000)"
+    )
+    patches.add_argument("--qdrant-url", help="measure this Qdrant server, too")
+
     schema = _add(commands, "schema", _schema, "write the JSON Schemas of the result files")
     schema.add_argument("folder", type=Path)
     return parser
@@ -166,6 +173,10 @@ def _positive(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
     return int(text)
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    return tuple(_positive(size) for size in _names(text))
 
 
 def _devices(text: str) -> str:
@@ -334,6 +345,18 @@ def _bench(options: argparse.Namespace) -> None:
     from repro.runs import PROJECT_ROOT
 
     print(table(bench(options.measured, PROJECT_ROOT / "report")))
+
+
+def _patches(options: argparse.Namespace) -> None:
+    from repro.patch_search import table
+    from repro.patches import patches
+    from repro.runs import PROJECT_ROOT, RunFolder
+    from repro.study import load_resolved
+
+    _hush()
+    folder = RunFolder(options.study)
+    found = patches(folder, load_resolved(folder), options.sizes, options.qdrant_url, PROJECT_ROOT / "report")
+    print(table(found))
 
 
 def _schema(options: argparse.Namespace) -> None:

@@ -1,25 +1,29 @@
 """Fit: one cell in, its checkpoint and fit.json out, through anomalib's Engine."""
 
+import os
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
-from anomalib.data import MVTecAD
+from anomalib.data import MVTecAD, Visa
+from anomalib.data.datamodules.base.image import AnomalibDataModule
 from anomalib.engine import Engine
 from lightning.pytorch import Callback, LightningModule, Trainer, seed_everything
 
 from repro.models.build import build
+from repro.models.registry import MODELS
 from repro.models.weights import describe
 from repro.progress import Progress
-from repro.runs import Cell, RunFolder, read_json, write_json, writing
-from repro.study import Study, Variant
+from repro.runs import ARRANGED, Cell, RunFolder, fingerprint, read_json, write_json, writing
+from repro.study import Study
 
 #: What decides the outcome of training.
 PACKAGES = ("anomalib", "lightning", "numpy", "timm", "torch", "torchvision")
-# As in the published study: one image a training step for both models.
+# As in the published study: one image a training step for every model.
 TRAIN_BATCH = 1
 # Of 1, 2, 4 and 8 the fastest for EfficientAD on two cores: 0.7 s an image, against 1.0 s with 8.
 EVAL_BATCH = 2
@@ -44,7 +48,8 @@ def fit(folder: RunFolder, study: Study, cell: Cell, device: Device) -> None:
     weights = folder.run / "weights" / cell.variant
     model = build(variant, study.image_size, weights)
     scratch = folder.cell(cell) / "lightning"
-    engine = engine_for(device, scratch, max_epochs=variant.epochs, callbacks=[_Steps(cell)], **_validation(variant))
+    limits = MODELS[variant.model].trainer(variant)
+    engine = engine_for(device, scratch, max_epochs=variant.epochs, callbacks=[_Steps(cell)], **limits)
     engine.fit(model=model, datamodule=datamodule(folder, cell.category))
     trainer = engine.trainer
     with writing(folder.cell(cell) / "checkpoint.ckpt") as beside:
@@ -55,7 +60,7 @@ def fit(folder: RunFolder, study: Study, cell: Cell, device: Device) -> None:
         "epochs_asked": variant.epochs,
         "epochs_run": trainer.current_epoch,
         "steps": trainer.global_step,
-        "memory_bank": None if bank is None else {"patches": bank.shape[0], "dimension": bank.shape[1]},
+        "memory_bank": {"patches": bank.shape[0], "dimension": bank.shape[1]} if torch.is_tensor(bank) else None,
         "efficientnet_modules": sum("efficientnet" in type(module).__name__.lower() for module in model.modules()),
         "weights": {role: record.model_dump() for role, record in describe(variant, weights / "penalty").items()},
         "packages": {name: version(name) for name in PACKAGES},
@@ -65,16 +70,35 @@ def fit(folder: RunFolder, study: Study, cell: Cell, device: Device) -> None:
     write_json(folder.cell(cell) / "fit.json", report)
 
 
-def datamodule(folder: RunFolder, category: str) -> MVTecAD:
-    """anomalib's data module on the category's root, as its manifest names it."""
-    root = read_json(folder.data_root, mend=f"run `repro data --study {folder.study}` first")["root"]
-    return MVTecAD(
-        root=Path(root),
+def datamodule(folder: RunFolder, category: str) -> AnomalibDataModule:
+    """anomalib's data module on the category's root, as the data stage names it."""
+    root = Path(read_json(folder.data_root, mend=f"run `repro data --study {folder.study}` first")["root"])
+    arranged = root.name == ARRANGED
+    root, category = _in_ascii(root, category, root if arranged else folder.run / "links")
+    # Of a VisA folder that is split already, as the data stage leaves one, anomalib asks for the folder above.
+    kind, root = (Visa, root.parent) if arranged else (MVTecAD, root)
+    return kind(
+        root=root,
         category=category,
         train_batch_size=TRAIN_BATCH,
         eval_batch_size=EVAL_BATCH,
         num_workers=4 if torch.cuda.is_available() else 0,
     )
+
+
+def _in_ascii(root: Path, category: str, links: Path) -> tuple[Path, str]:
+    """Root and category under names that anomalib takes, which refuses others than ASCII, but follows links.
+
+    Relative, so that it does not matter where the project lies; the link is made in `links`.
+    """
+    if str(root / category).isascii():
+        return root, category
+    links.mkdir(parents=True, exist_ok=True)
+    link = links / f"category-{fingerprint(str(root / category))[:16]}"
+    # Cells of a category may be trained side by side.
+    with suppress(FileExistsError):
+        link.symlink_to((root / category).resolve(), target_is_directory=True)
+    return Path(os.path.relpath(links)), link.name
 
 
 def engine_for(device: Device, scratch: Path, **trainer_arguments: Any) -> Engine:
@@ -89,16 +113,6 @@ def engine_for(device: Device, scratch: Path, **trainer_arguments: Any) -> Engin
         logger=False,
         **trainer_arguments,
     )
-
-
-def _validation(variant: Variant) -> dict[str, Any]:
-    """EfficientAD validates once, at the end, to set the quantiles that scale its maps; PatchCore has no need to.
-
-    The quantiles come from a hook that reads all validation images before the first batch, so one batch is enough.
-    """
-    if variant.model == "efficientad":
-        return {"check_val_every_n_epoch": variant.epochs, "limit_val_batches": 1}
-    return {"limit_val_batches": 0}
 
 
 def _device_name(trainer: Trainer) -> str:

@@ -8,14 +8,13 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
 from anomalib.data import Batch
-from anomalib.models import EfficientAd
 from anomalib.models.components import AnomalibModule
 from lightning.pytorch import Callback, LightningModule, Trainer, seed_everything
 from numpy.typing import NDArray
 
 from repro.errors import ReproError
 from repro.fit import Device, datamodule, engine_for
-from repro.models.build import model_class
+from repro.models.registry import MODELS, Model
 from repro.progress import Progress
 from repro.runs import Cell, RunFolder, write_json, writing
 from repro.study import Study
@@ -33,9 +32,10 @@ def predict(folder: RunFolder, study: Study, cell: Cell, device: Device) -> None
     if not checkpoint.is_file():
         raise ReproError("no such file", where=checkpoint, mend="run `nox -s train` first")
     seed_everything(cell.seed, workers=True, verbose=False)
-    model = model_class(study.variants[cell.variant]).load_from_checkpoint(checkpoint)
+    entry = MODELS[study.variants[cell.variant].model]
+    model = entry.module.load_from_checkpoint(checkpoint)
     data = datamodule(folder, cell.category)
-    collected = _Collect(cell)
+    collected = _Collect(cell, entry)
     scratch = folder.cell(cell) / "lightning"
     engine = engine_for(device, scratch, callbacks=[collected])
     engine.predict(model=model, datamodule=data, return_predictions=False)
@@ -61,7 +61,8 @@ def _save(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
 class _Collect(Callback):
     """Gathers what each batch predicts, and listens to the network that describes patches."""
 
-    def __init__(self, cell: Cell) -> None:
+    def __init__(self, cell: Cell, entry: Model) -> None:
+        self._entry = entry
         self._category = cell.category
         self._progress = Progress(f"predict {cell.key}", "batches")
         self._rows: dict[str, list[NDArray[Any]]] = {}
@@ -69,9 +70,7 @@ class _Collect(Callback):
 
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         del trainer
-        inner = pl_module.model
-        describer = inner.teacher if isinstance(pl_module, EfficientAd) else inner.feature_extractor
-        describer.register_forward_hook(self._hear)
+        self._entry.describer(pl_module).register_forward_hook(self._hear)
 
     def _hear(self, module: torch.nn.Module, inputs: Any, output: Any) -> None:
         del module, inputs
@@ -89,7 +88,7 @@ class _Collect(Callback):
         del batch, dataloader_idx
         # A batch of normal images alone has no masks.
         masks = torch.zeros_like(outputs.anomaly_map.squeeze(1)) if outputs.gt_mask is None else outputs.gt_mask
-        embedding = _embedding(pl_module, self._heard)
+        embedding, border = self._entry.embedding(pl_module, self._heard), self._entry.border(pl_module)
         rows = {
             "scores": _array(outputs.pred_score).astype(np.float32).reshape(-1),
             "maps": _array(outputs.anomaly_map.squeeze(1)).astype(np.float32),
@@ -97,7 +96,7 @@ class _Collect(Callback):
             "labels": _array(outputs.gt_label).astype(bool).reshape(-1),
             "images": np.array(["/".join([self._category, *Path(path).parts[-3:]]) for path in outputs.image_path]),
             "mean": _array(embedding.mean(dim=(2, 3))).astype(np.float32),
-            "weighted": _array(weighted(embedding, outputs.anomaly_map, _border(pl_module))).astype(np.float32),
+            "weighted": _array(weighted(embedding, outputs.anomaly_map, border)).astype(np.float32),
         }
         for name, values in rows.items():
             self._rows.setdefault(name, []).append(values)
@@ -108,21 +107,6 @@ class _Collect(Callback):
         joined = {name: np.concatenate(parts) for name, parts in self._rows.items()}
         order = np.argsort(joined["images"])
         return {name: values[order] for name, values in joined.items()}
-
-
-def _embedding(module: LightningModule, heard: Any) -> torch.Tensor:
-    """The patch embedding that the model compares, [N, D, h, w]."""
-    assert isinstance(module, AnomalibModule)
-    inner = module.model
-    if isinstance(module, EfficientAd):
-        return (heard - inner.mean_std["mean"]) / inner.mean_std["std"]
-    pooled = {layer: inner.feature_pooler(features) for layer, features in heard.items()}
-    return inner.generate_embedding(pooled)
-
-
-def _border(module: LightningModule) -> int:
-    """Positions by which anomalib pads EfficientAD's map on each side before it enlarges it to the image."""
-    return 4 if isinstance(module, EfficientAd) and module.model.pad_maps else 0
 
 
 def weighted(embedding: torch.Tensor, anomaly_map: torch.Tensor, border: int = 0) -> torch.Tensor:

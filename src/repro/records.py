@@ -12,7 +12,7 @@ from repro.record import Record, Score
 from repro.retrieval_records import RetrievalRecord
 
 SCHEMA_VERSION = 1
-MODEL_NAMES = {"efficientad": "EfficientAD", "patchcore": "PatchCore"}
+MODEL_NAMES = {"efficientad": "EfficientAD", "patchcore": "PatchCore", "padim": "PaDiM"}
 
 
 class GuardBound(Record):
@@ -69,10 +69,10 @@ class WeightsRecord(Record):
 
 
 class VariantRecord(Record):
-    model: Literal["efficientad", "patchcore"]
+    model: Literal["efficientad", "patchcore", "padim"]
     #: The variant's settings in the study file.
     settings: dict[str, Any]
-    #: By role: `teacher` and `penalty` of EfficientAD, `backbone` of PatchCore.
+    #: By role: `teacher` and `penalty` of EfficientAD, `backbone` of the others.
     weights: dict[str, WeightsRecord]
 
 

@@ -47,6 +47,13 @@ PACKAGES = (
 )
 
 
+#: What to call images on disk that are not the official MVTec AD, by their layout.
+FOLDERS = {
+    "mvtec": "a folder in MVTec AD layout that is not the official MVTec AD",
+    "visa": "a folder in VisA layout",
+}
+
+
 def results(folder: RunFolder, study: Study) -> None:
     """Gather a study's stage files into results.json, environment.json and timings.json in its report folder."""
     mend = "run `nox -s reproduce` to make it"
@@ -109,7 +116,7 @@ def data_record(study: Study, categories: Mapping[str, Any]) -> DataRecord:
     if study.data.source == "procedural":
         name = "procedural stand-ins"
     else:
-        name = "MVTec AD" if official else "a folder in MVTec AD layout that is not the official MVTec AD"
+        name = "MVTec AD" if official else FOLDERS[getattr(study.data, "layout", "mvtec")]
     return DataRecord(
         source=study.data.source,
         name=name,

@@ -18,6 +18,8 @@ from repro.records import SCHEMA_VERSION
 RecordType = TypeVar("RecordType", bound=BaseModel)
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
+#: What anomalib calls a VisA folder that is split into training and test images.
+ARRANGED = "visa_pytorch"
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,11 @@ class RunFolder:
     def drawn_data(self) -> Path:
         """Root of the procedural data set, in MVTec AD layout."""
         return self.run / "data"
+
+    @property
+    def arranged_data(self) -> Path:
+        """Root of a VisA data set brought into MVTec AD layout."""
+        return self.run / "arranged" / ARRANGED
 
     @property
     def data_root(self) -> Path:

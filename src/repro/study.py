@@ -37,9 +37,12 @@ class ProceduralData(Part):
 
 
 class FolderData(Part):
-    """Images on disk in MVTec AD layout."""
+    """Images on disk."""
 
     source: Literal["folder"]
+    #: `mvtec`: train, test and ground_truth in each category's folder; `visa`: Data/Images and Data/Masks there, and
+    #: the split in split_csv/1cls.csv. See docs/extending.md.
+    layout: Literal["mvtec", "visa"] = "mvtec"
     #: None: `--data-root`, `$REPRO_DATA_ROOT` or `datasets/MVTecAD` says where.
     root: str | None = None
 
@@ -68,25 +71,39 @@ class EfficientAdVariant(VariantBase):
     penalty: Literal["photographs", "imagenette"]
 
 
-class PatchCoreVariant(VariantBase):
-    """PatchCore (arXiv 2106.08265) as anomalib builds it."""
+class BackboneVariant(VariantBase):
+    """A model on the feature maps of a network that is not trained further."""
 
-    model: Literal["patchcore"]
     #: timm's name of the network.
     backbone: str
     #: True: ImageNet weights, for `tf_efficientnet_lite0` from a package, for others downloaded by timm.
     #: False: weights drawn from the cell's seed, as in the published study.
     pretrained: bool
     layers: list[str] = Field(min_length=1)
-    neighbours: int = Field(ge=1)
-    coreset_ratio: float = Field(gt=0, le=1)
     #: Side of the square that is cut out after resizing; None keeps the whole image.
     center_crop: int | None = Field(default=None, ge=32)
     #: The published study asks for 3; anomalib runs one, whatever is asked.
     epochs: int = Field(default=1, ge=1)
 
 
-Variant = Annotated[EfficientAdVariant | PatchCoreVariant, Field(discriminator="model")]
+class PatchCoreVariant(BackboneVariant):
+    """PatchCore (arXiv 2106.08265) as anomalib builds it."""
+
+    model: Literal["patchcore"]
+    neighbours: int = Field(ge=1)
+    coreset_ratio: float = Field(gt=0, le=1)
+
+
+class PadimVariant(BackboneVariant):
+    """PaDiM (arXiv 2011.08785) as anomalib builds it; the published study has no such model."""
+
+    model: Literal["padim"]
+    protocol: Literal["sound"] = "sound"
+    #: Channels of the joined layers to keep, drawn from the cell's seed.
+    features: int = Field(ge=1)
+
+
+Variant = Annotated[EfficientAdVariant | PatchCoreVariant | PadimVariant, Field(discriminator="model")]
 
 
 class Guard(Part):
@@ -125,7 +142,7 @@ class Study(Part):
                 raise ValueError(f'variants.{name}: a teacher of size {variant.size} is "official" only')
             if len(set(variant.seeds or [])) != len(variant.seeds or []):
                 raise ValueError(f"variants.{name}.seeds holds a value twice")
-            if isinstance(variant, PatchCoreVariant) and (variant.center_crop or 0) > self.image_size:
+            if isinstance(variant, BackboneVariant) and (variant.center_crop or 0) > self.image_size:
                 raise ValueError(f"variants.{name}.center_crop is larger than image_size {self.image_size}")
         for guard in self.guards:
             if guard.variant not in self.variants:
@@ -194,8 +211,11 @@ def choose(study: Study, *, data_root: Path | None, categories: list[str] | None
     """
     content = study.model_dump()
     if data_root is not None:
-        content["data"] = {"source": "folder", "root": str(data_root.resolve())}
-        content["guards"] = []
+        own = content["data"].get("root")
+        if own is None or Path(own).resolve() != data_root.resolve():
+            content["guards"] = []
+        layout = content["data"].get("layout", "mvtec")
+        content["data"] = {"source": "folder", "layout": layout, "root": str(data_root.resolve())}
     if categories:
         content["categories"] = categories
         content["guards"] = [g for g in content["guards"] if g["category"] is None or g["category"] in categories]

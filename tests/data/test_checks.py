@@ -113,6 +113,17 @@ def test_a_mask_named_like_its_image_is_taken_too(root: Path) -> None:
     assert "grid/ground_truth/bent/000.png" in checks.examine(root, ["grid"])["grid"]["files"]
 
 
+def test_names_that_anomalib_would_pair_with_another_mask_are_told(root: Path) -> None:
+    for old, new in (("000", "1"), ("001", "10")):
+        (root / f"grid/test/bent/{old}.png").rename(root / f"grid/test/bent/{new}.png")
+        (root / f"grid/ground_truth/bent/{old}_mask.png").rename(root / f"grid/ground_truth/bent/{new}_mask.png")
+    with pytest.raises(DataError, match=r"bent/1\.png: anomalib would take .*10_mask\.png for its mask"):
+        checks.examine(root, ["grid"])
+    for name in ("1", "10"):
+        (root / f"grid/ground_truth/bent/{name}_mask.png").rename(root / f"grid/ground_truth/bent/{name}.png")
+    assert checks.examine(root, ["grid"])
+
+
 def test_only_the_official_split_and_image_sizes_are_called_official() -> None:
     grid = CategoryRecord(
         train=264,

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
-from repro.data.layout import GOOD, Sample, samples
+from repro.data.layout import GOOD, Layout, Sample, samples
 from repro.errors import DataError, ReproError
 from repro.records import CategoryRecord
 from repro.runs import fingerprint, sha256
@@ -40,7 +40,9 @@ OFFICIAL = {
 Progress = Callable[[int, int], None]
 
 
-def examine(root: Path, categories: Sequence[str], progress: Progress | None = None) -> dict[str, dict[str, Any]]:
+def examine(
+    root: Path, categories: Sequence[str], progress: Progress | None = None, layout: Layout = "mvtec"
+) -> dict[str, dict[str, Any]]:
     """Manifest of each category: `files` (name to SHA-256) and `record`, a CategoryRecord.
 
     Raises ReproError where there is no such folder, DataError with every fault of every category otherwise.
@@ -53,7 +55,7 @@ def examine(root: Path, categories: Sequence[str], progress: Progress | None = N
         raise ReproError(
             f"no category {', '.join(absent)}", where=root, mend=f"choose with --categories from those there: {present}"
         )
-    found = {category: samples(root, category) for category in categories}
+    found = {category: samples(root, category, layout) for category in categories}
     total = sum(len(those) for those in found.values())
     done = 0
     problems: list[str] = []
@@ -105,7 +107,21 @@ def _folder_problems(folder: Path, those: Sequence[Sample]) -> list[str]:
     expected = {sample.mask for sample in those}
     masks = (folder / "ground_truth").glob("*/*.[pP][nN][gG]")
     # anomalib pairs sorted masks with sorted images, so one mask too many shifts all that follow.
-    return problems + [f"{mask}: a mask without an image" for mask in sorted(masks) if mask not in expected]
+    problems += [f"{mask}: a mask without an image" for mask in sorted(masks) if mask not in expected]
+    anomalous = [sample for sample in those if sample.mask is not None]
+    pairs = zip(
+        sorted(anomalous, key=lambda sample: str(sample.image)),
+        sorted(anomalous, key=lambda sample: str(sample.mask)),
+        strict=True,
+    )
+    return (
+        problems
+        + [
+            f"{image.image}: anomalib would take {mask.mask} for its mask; give masks the names of their images"
+            for image, mask in pairs
+            if image is not mask
+        ][:1]
+    )
 
 
 def _leads_outside(folder: Path, paths: Sequence[Path]) -> list[str]:

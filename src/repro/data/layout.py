@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Literal
 
 GOOD = "good"
+#: How the names of images end that anomalib reads, by the layout the data came in.
+IMAGES = {"mvtec": (".png", ".PNG"), "visa": (".png", ".jpg", ".JPG")}
+Layout = Literal["mvtec", "visa"]
 
 
 @dataclass(frozen=True)
@@ -29,12 +32,15 @@ def defect_of(image: str) -> str:
     return image.split("/")[-2]
 
 
-def samples(root: Path, category: str) -> list[Sample]:
-    """All images of a category, sorted by path, training images first. Missing folders give no samples."""
-    folder = root / category
-    found = [Sample("train", GOOD, image, None) for image in _images(folder / "train" / GOOD)]
+def samples(root: Path, category: str, layout: Layout = "mvtec") -> list[Sample]:
+    """All images of a category, sorted by path, training images first. Missing folders give no samples.
+
+    `layout` is the one that the data came in: it says which images count.
+    """
+    folder, endings = root / category, IMAGES[layout]
+    found = [Sample("train", GOOD, image, None) for image in _images(folder / "train" / GOOD, endings)]
     for defect in sorted(entry.name for entry in _entries(folder / "test") if entry.is_dir()):
-        for image in _images(folder / "test" / defect):
+        for image in _images(folder / "test" / defect, endings):
             mask = None if defect == GOOD else _mask(folder / "ground_truth" / defect, image)
             found.append(Sample("test", defect, image, mask))
     return found
@@ -42,13 +48,15 @@ def samples(root: Path, category: str) -> list[Sample]:
 
 def _mask(folder: Path, image: Path) -> Path:
     """MVTec AD says `000_mask.png`; a mask named like its image is taken as well, as anomalib does."""
-    same_name = folder / image.name
-    return same_name if same_name.is_file() else folder / f"{image.stem}_mask{image.suffix}"
+    for same_name in (folder / image.name, folder / f"{image.stem}.png"):
+        if same_name.is_file():
+            return same_name
+    return folder / f"{image.stem}_mask{image.suffix}"
 
 
 def _entries(folder: Path) -> list[Path]:
     return sorted(folder.iterdir()) if folder.is_dir() else []
 
 
-def _images(folder: Path) -> list[Path]:
-    return [entry for entry in _entries(folder) if entry.suffix in (".png", ".PNG")]
+def _images(folder: Path, endings: tuple[str, ...]) -> list[Path]:
+    return [entry for entry in _entries(folder) if entry.suffix in endings]

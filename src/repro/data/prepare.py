@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from repro.data import checks
-from repro.errors import ReproError
+from repro.errors import DataError, ReproError
 from repro.progress import Progress
 from repro.runs import RunFolder, fingerprint, read_json, sha256, write_json, write_json_if_changed
 from repro.study import ProceduralData, Study
@@ -17,6 +17,7 @@ def prepare(folder: RunFolder, study: Study) -> None:
     Where no file changed its size or time since the last check, nothing is read again. Stand-ins that changed since
     they were drawn are drawn again.
     """
+    names: dict[str, str] = {}
     if isinstance(study.data, ProceduralData):
         _draw(folder, study, study.data)
         root = folder.drawn_data
@@ -24,12 +25,22 @@ def prepare(folder: RunFolder, study: Study) -> None:
         if study.data.root is None:
             raise ReproError("is not known", where="data root", mend="say where the images are with --data-root")
         root = Path(study.data.root)
+        if study.data.layout == "visa":
+            names = _arrange(folder, study, root)
+            root = folder.arranged_data
     states = folder.run / "states.json"
     seen = _states(root, study.categories)
-    manifests = all(folder.manifest(category).is_file() for category in study.categories)
-    if manifests and states.is_file() and read_json(states, mend="delete it") == seen:
+    complete = all(folder.manifest(category).is_file() for category in study.categories)
+    if complete and states.is_file() and read_json(states, mend="delete it") == seen:
         return
-    for category, manifest in checks.examine(root, study.categories, Progress("check data", "images")).items():
+    layout = getattr(study.data, "layout", "mvtec")
+    try:
+        manifests = checks.examine(root, study.categories, Progress("check data", "images"), layout)
+    except DataError as error:
+        # A user mends the files that were given, not what was made of them.
+        told = [names.get(path, path) + rest for path, rest in map(_split, error.problems)]
+        raise DataError(told, where=getattr(study.data, "root", root), mend=error.mend) from None
+    for category, manifest in manifests.items():
         write_json_if_changed(folder.manifest(category), manifest)
     write_json_if_changed(folder.data_root, {"root": str(root)})
     write_json(states, seen)
@@ -68,6 +79,43 @@ def _draw(folder: RunFolder, study: Study, data: ProceduralData) -> None:
         progress=Progress("draw stand-in images", "images"),
     )
     write_json(stamp, _stamp(folder, study, recipe))
+
+
+def _split(problem: str) -> tuple[str, str]:
+    """The path that a problem begins with, and the rest."""
+    path, colon, rest = problem.partition(": ")
+    return path, colon + rest
+
+
+def _arrange(folder: RunFolder, study: Study, root: Path) -> dict[str, str]:
+    """Lay a VisA folder out as MVTec AD where its files, its split or the code that does it changed.
+
+    Returns for the path of each file made that of the file it was made from.
+    """
+    from repro.data import visa
+
+    if not root.is_dir():
+        raise ReproError("no such folder", where=root, mend="give --data-root a folder in VisA layout")
+    stamp = folder.run / "arranged.json"
+
+    def state() -> dict[str, object]:
+        split = root / visa.SPLIT
+        recipe = [sha256(Path(visa.__file__)), sha256(split) if split.is_file() else None]
+        return {
+            "recipe": fingerprint(recipe),
+            "from": _states(root, study.categories),
+            "files": _states(folder.arranged_data, study.categories),
+        }
+
+    if stamp.is_file():
+        seen = read_json(stamp, mend="delete it")
+        if seen["state"] == state():
+            return dict(seen["names"])
+    stamp.unlink(missing_ok=True)
+    made = visa.arrange(root, folder.arranged_data, study.categories, Progress("arrange data", "images"))
+    names = {str(there): str(here) for there, here in made.items()}
+    write_json(stamp, {"state": state(), "names": names})
+    return names
 
 
 def _stamp(folder: RunFolder, study: Study, recipe: object) -> dict[str, object]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from repro.errors import ReproError
 from repro.runs import sha256
-from repro.study import EfficientAdVariant, PatchCoreVariant, Study
+from repro.study import BackboneVariant, EfficientAdVariant, Study
 
 #: timm's name of the network whose ImageNet weights a package brings.
 LITE0 = "tf_efficientnet_lite0"
@@ -26,7 +26,7 @@ def check(study: Study) -> None:
     for variant in study.variants.values():
         if isinstance(variant, EfficientAdVariant) and variant.teacher == "distilled":
             teacher_file()
-        if isinstance(variant, PatchCoreVariant) and variant.pretrained and variant.backbone == LITE0:
+        if isinstance(variant, BackboneVariant) and variant.pretrained and variant.backbone == LITE0:
             lite0_file()
 
 

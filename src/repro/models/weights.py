@@ -17,7 +17,7 @@ from repro.errors import ReproError
 from repro.models import shipped
 from repro.records import WeightsRecord
 from repro.runs import fingerprint, sha256, writing
-from repro.study import EfficientAdVariant, PatchCoreVariant, Variant
+from repro.study import BackboneVariant, EfficientAdVariant, Variant
 
 TEACHERS = Path("efficientad_pretrained_weights")
 TEACHER_SEED = 230314535
@@ -106,7 +106,7 @@ def download(info: DownloadInfo, folder: Path, mend: str) -> None:
 
 def describe(variant: Variant, penalty_folder: Path) -> dict[str, WeightsRecord]:
     """Where a variant's weights and images come from, by role; asked after fitting, when all of them are there."""
-    if isinstance(variant, PatchCoreVariant):
+    if isinstance(variant, BackboneVariant):
         kind, source, digest = "random", "random weights drawn from the seed of the cell", None
         if variant.pretrained and variant.backbone == shipped.LITE0:
             kind, digest = "package", shipped.LITE0_SHA256

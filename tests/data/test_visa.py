@@ -1,0 +1,137 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from example_visa import as_visa
+from PIL import Image
+
+from repro import study as studies
+from repro.data.layout import samples
+from repro.data.prepare import prepare
+from repro.data.visa import arrange
+from repro.errors import DataError, ReproError
+from repro.runs import RunFolder, read_json
+
+NAME = "bouchon d’oreille n° 1"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """One category, a space and an accent in its name; of twelve anomalous images, 1, 10 and 2 test the order."""
+    grey, mask = np.full((32, 48), 128, np.uint8), np.zeros((32, 48), np.uint8)
+    mask[4:9, 5:11] = 255
+    for place, count in (("train/good", 3), ("test/good", 2), ("test/bent", 12)):
+        for number in range(count):
+            path = tmp_path / "mvtec" / "part" / place / f"{number:03}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(grey + np.uint8(number)).save(path)
+            if place == "test/bent":
+                truth = tmp_path / "mvtec" / "part" / "ground_truth" / "bent" / f"{number:03}_mask.png"
+                truth.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(np.roll(mask, number)).save(truth)
+    return as_visa(tmp_path / "mvtec", "part", tmp_path / "meine Aufnahmen", NAME)
+
+
+def study(root: Path) -> studies.Study:
+    content = studies.load("mvtec").model_dump()
+    data = {"source": "folder", "layout": "visa", "root": str(root)}
+    return studies.check(content | {"categories": [NAME], "data": data}, where=root)
+
+
+def test_images_and_masks_lie_as_in_mvtec_ad(root: Path, tmp_path: Path) -> None:
+    target = tmp_path / "arranged"
+    arrange(root, target, [NAME])
+    found = samples(target, NAME, "visa")
+    assert [(one.split, one.defect) for one in found] == 3 * [("train", "good")] + 12 * [("test", "bad")] + 2 * [
+        ("test", "good")
+    ]
+    masks = {one.image.stem: np.asarray(Image.open(one.mask).convert("L")) for one in found if one.mask}
+    # What was drawn as the eleventh image, number 10, has its mask moved by ten pixels.
+    assert np.argwhere(masks["10"])[0].tolist() == [4, 15]
+
+
+def test_anomalib_pairs_each_mask_with_its_image_whatever_the_letters_of_its_name(root: Path, tmp_path: Path) -> None:
+    from repro.fit import datamodule
+
+    folder = RunFolder("mvtec", tmp_path)
+    prepare(folder, study(root))
+    for _ in range(2):
+        module = datamodule(folder, NAME)
+        module.setup()
+        table = module.test_data.samples
+        bad = table[table.label == "bad"]
+        assert len(bad) == 12
+        assert [Path(one).stem for one in bad.image_path] == [Path(one).stem for one in bad.mask_path]
+        assert {Path(one).parts[-4] for one in table.image_path} == {NAME}
+
+
+def test_a_folder_in_mvtec_layout_may_have_any_letters_too(root: Path, tmp_path: Path) -> None:
+    from repro.fit import datamodule
+
+    (root.parent / "mvtec").rename(tmp_path / "prüfen")
+    folder = RunFolder("mvtec", tmp_path)
+    content = studies.load("mvtec").model_dump()
+    data = {"source": "folder", "root": str(tmp_path / "prüfen")}
+    prepare(folder, studies.check(content | {"categories": ["part"], "data": data}, where=root))
+    module = datamodule(folder, "part")
+    module.setup()
+    assert len(module.train_data) == 3
+    assert {Path(one).parts[-4] for one in module.test_data.samples.image_path} == {"part"}
+
+
+def test_a_study_on_it_has_a_manifest_and_is_arranged_once(root: Path, tmp_path: Path) -> None:
+    folder = RunFolder("mvtec", tmp_path)
+    prepare(folder, study(root))
+    record = read_json(folder.manifest(NAME), mend="")["record"]
+    assert (record["train"], record["test"]) == (3, {"bad": 12, "good": 2})
+    assert read_json(folder.data_root, mend="")["root"] == str(folder.arranged_data)
+    before = (folder.run / "arranged.json").stat().st_mtime_ns
+    prepare(folder, study(root))
+    assert (folder.run / "arranged.json").stat().st_mtime_ns == before
+    Image.new("RGB", (48, 32), "white").save(root / NAME / "Data/Images/Normal/0.JPG")
+    prepare(folder, study(root))
+    assert (folder.run / "arranged.json").stat().st_mtime_ns != before
+
+
+def test_a_spoilt_file_is_told_by_the_name_that_the_user_gave(root: Path, tmp_path: Path) -> None:
+    spoilt = root / NAME / "Data/Images/Anomaly/3.JPG"
+    spoilt.write_bytes(b"not a picture")
+    with pytest.raises(DataError) as caught:
+        prepare(RunFolder("mvtec", tmp_path), study(root))
+    assert caught.value.problems[0].startswith(f"{spoilt}: not a readable image")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("Data/Images/Normal/0.JPG", "Data/Images/Normal/99.JPG", "line 2: .*99.JPG: missing"),
+        ("Data/Images/Normal/0.JPG", "../../0.JPG", "line 2: .*not a file below"),
+        ("Data/Images/Normal/1.JPG", "Data/Images/Normal/0.JPG", "line 3: .*has the name of"),
+        ("test,anomaly", "test,broken", "line 5: split 'test' with label 'broken', allowed are"),
+        (f",{NAME}/Data/Masks/Anomaly/0.png", ",", "line 5: mask of 0.JPG: no name: not a file below"),
+    ],
+)
+def test_a_fault_of_the_split_is_told_with_its_line(root: Path, tmp_path: Path, old: str, new: str, told: str) -> None:
+    split = root / "split_csv" / "1cls.csv"
+    split.write_text(split.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(DataError, match=told):
+        arrange(root, tmp_path / "arranged", [NAME])
+    assert not (tmp_path / "arranged").exists()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (lambda split: split.unlink(), "no such file, so this is no folder in VisA layout"),
+        (lambda split: split.write_text("object,image\n"), "has not the columns"),
+        (lambda split: split.write_bytes(b"\xff\xfe\x00"), "not a table"),
+        (lambda split: split.write_text(split.read_text().replace(NAME, "candle")), "choose from those there: candle"),
+    ],
+)
+def test_a_folder_without_a_usable_split_is_told(
+    root: Path, tmp_path: Path, spoil: Callable[[Path], object], told: str
+) -> None:
+    spoil(root / "split_csv" / "1cls.csv")
+    with pytest.raises(ReproError, match=told):
+        arrange(root, tmp_path / "arranged", [NAME])
