@@ -41,7 +41,7 @@ def fit(folder: RunFolder, study: Study, cell: Cell, device: Device) -> None:
     """
     variant = study.variants[cell.variant]
     seed_everything(cell.seed, workers=True, verbose=False)
-    weights = folder.run / "weights" / cell.variant
+    weights = folder.weights(cell.variant)
     model = build(variant, study.image_size, weights)
     scratch = folder.cell(cell) / "lightning"
     engine = engine_for(device, scratch, max_epochs=variant.epochs, callbacks=[_Steps(cell)], **_validation(variant))

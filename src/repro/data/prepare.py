@@ -6,6 +6,7 @@ from pathlib import Path
 
 from repro.data import checks
 from repro.errors import ReproError
+from repro.hashes import Stage, recording
 from repro.progress import Progress
 from repro.runs import RunFolder, fingerprint, read_json, sha256, write_json, write_json_if_changed
 from repro.study import ProceduralData, Study
@@ -26,12 +27,14 @@ def prepare(folder: RunFolder, study: Study) -> None:
         root = Path(study.data.root)
     states = folder.run / "states.json"
     seen = _states(root, study.categories)
-    manifests = all(folder.manifest(category).is_file() for category in study.categories)
-    if manifests and states.is_file() and read_json(states, mend="delete it") == seen:
+    kept = [*(folder.manifest(category) for category in study.categories), folder.data_root]
+    known = all(path.is_file() for path in [*kept, Stage(folder, "data").record])
+    if known and states.is_file() and read_json(states, mend="delete it") == seen:
         return
-    for category, manifest in checks.examine(root, study.categories, Progress("check data", "images")).items():
-        write_json_if_changed(folder.manifest(category), manifest)
-    write_json_if_changed(folder.data_root, {"root": str(root)})
+    with recording(folder, "data"):
+        for category, manifest in checks.examine(root, study.categories, Progress("check data", "images")).items():
+            write_json_if_changed(folder.manifest(category), manifest)
+        write_json_if_changed(folder.data_root, {"root": str(root)})
     write_json(states, seen)
 
 
