@@ -133,6 +133,12 @@ def verify(session: nox.Session) -> None:
     run(session, "repro", "verify", *session.posargs)
 
 
+@heavy
+def drift(session: nox.Session) -> None:
+    """Run the smoke study again, with two threads and with another anomalib, and tabulate what moved; ten minutes."""
+    run(session, "python", "-m", "repro.drift")
+
+
 @nox.session
 def audit(session: nox.Session) -> None:
     """Check that constraints.txt pins all that is installed and nothing else, and ask for known vulnerabilities."""

@@ -20,6 +20,7 @@ ORDER = [
     {"sheet", "stat", "photographs", "ranking", "bootstrap", "metrics", "claims.published"},
     {"study", "data.layout", "receptive_field", "data.textures", "claims.evidence", "references"},
     {"data.defects", "hashes", "differences", "audit"},
+    {"drift"},
     {"data.procedural", "data.checks"},
     {"data.prepare", "models.shipped", "models.pdn", "models.kcenter", "models.efficientad"},
     {"models.lite0", "models.weights", "models.coreset", "distill.scenes"},
