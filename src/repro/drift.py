@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from repro.differences import Difference, differences
+from repro.differences import FILES, Difference, differences
 from repro.errors import ReproError
 from repro.runs import PROJECT_ROOT, Cell, RunFolder, read_json, write_text
 from repro.study import STUDIES, load
@@ -25,7 +25,8 @@ class Circumstances:
 
     name: str
     threads: int = 1
-    #: Version to run with; None: the one that is installed.
+    #: Version to train with; None: the one that is installed. Its checkpoints hold more than weights, so that they are
+    #: compared and not run.
     anomalib: str | None = None
 
     @property
@@ -55,7 +56,8 @@ def run(one: Circumstances, scratch: Path) -> None:
             pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(overlay)]
             _call([*pip, f"anomalib=={one.anomalib}"], environment)
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(overlay), os.environ.get("PYTHONPATH")]))
-    command = [sys.executable, "-m", "repro", "reproduce", "--study", str(path), "--until=evaluate"]
+    until = "train" if one.anomalib else "evaluate"
+    command = [sys.executable, "-m", "repro", "reproduce", "--study", str(path), f"--until={until}"]
     _call([*command, "--accelerator=cpu", f"--cores={one.threads}"], environment)
 
 
@@ -66,11 +68,13 @@ def table(first: Circumstances, others: Iterable[Circumstances], cells: Sequence
         for cell in cells:
             fit = read_json(other.folder.cell(cell) / "fit.json", mend="run `nox -s drift`")
             said = f"{other.name.replace('-', ' ')} (anomalib {fit['packages']['anomalib']}, threads {fit['threads']})"
-            found = differences(first.folder.cell(cell), other.folder.cell(cell))
+            files = ("checkpoint.ckpt", "fit.json") if other.anomalib else FILES
+            found = differences(first.folder.cell(cell), other.folder.cell(cell), files)
             rows = [_row(one) for one in found if not one.none]
-            same = ", ".join(dict.fromkeys(one.file for one in found if one.none and not one.name))
+            moved = {one.file for one in found if not one.none}
+            same = dict.fromkeys(one.file for one in found if one.file not in moved)
             if same:
-                rows.insert(0, f"{same} | same bytes | |")
+                rows.insert(0, f"{', '.join(same)} | none | |")
             lines += [f"| {said} | {cell.variant} | {row}" for row in rows]
     return "\n".join(lines) + "\n"
 
