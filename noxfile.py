@@ -140,6 +140,27 @@ def lint(session: nox.Session) -> None:
 
 
 @heavy
+def verify(session: nox.Session) -> None:
+    """Name each file of a study that is altered, missing or stale; exit 1 where any is."""
+    run(session, "repro", "verify", *session.posargs)
+
+
+@heavy
+def drift(session: nox.Session) -> None:
+    """Run the smoke study again, with two threads and with another anomalib, and tabulate what moved; ten minutes."""
+    run(session, "python", "-m", "repro.drift")
+
+
+@nox.session
+def audit(session: nox.Session) -> None:
+    """Check that constraints.txt pins all that is installed and nothing else, and ask for known vulnerabilities."""
+    groups = nox.project.dependency_groups(PROJECT, "audit")
+    session.install(CONSTRAINTS, "--editable=.", *groups)
+    session.run("python", "-m", "pip", "check")
+    session.run("python", "-m", "repro.audit")
+
+
+@heavy
 def prove(session: nox.Session) -> None:
     """Prove the exact paths equal to anomalib's where that takes long: about ten minutes on two cores."""
     run(session, "pytest", "tests/proofs", *session.posargs)

@@ -1,5 +1,6 @@
 """The smoke study, run for real once a test session, under a name of its own."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from repro import study as studies
 from repro.runs import PROJECT_ROOT, RunFolder
 
 NAME = "smoke-test"
+OFFLINE = Path(__file__).parent / "offline"
 
 
 @dataclass(frozen=True)
@@ -18,11 +20,33 @@ class Run:
     study_path: Path
     log: str
 
+    @property
+    def tries(self) -> Path:
+        """Where each try to reach the network is noted; no such file where there was none."""
+        return tries(self.study_path)
+
+
+def tries(study_path: Path) -> Path:
+    return study_path.with_name("network-tries.txt")
+
+
+def offline(study_path: Path) -> dict[str, str]:
+    """An environment in which no Python reaches the network; nothing else tells the libraries so."""
+    path = os.pathsep.join(filter(None, [str(OFFLINE), os.environ.get("PYTHONPATH")]))
+    return os.environ | {"PYTHONPATH": path, "NETWORK_TRIES": str(tries(study_path))}
+
 
 def reproduce(study_path: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    """Run `repro reproduce` with the network out of reach."""
     command = [sys.executable, "-m", "repro", "reproduce", "--study", str(study_path), *more]
     return subprocess.run(
-        command, cwd=PROJECT_ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+        command,
+        cwd=PROJECT_ROOT,
+        env=offline(study_path),
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
     )
 
 

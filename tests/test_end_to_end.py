@@ -12,8 +12,9 @@ import smoke
 
 from repro import study as studies
 from repro.records import Environment, Guards, Results, Verdicts
-from repro.runs import PROJECT_ROOT, Cell, read_record
+from repro.runs import PROJECT_ROOT, Cell, RunFolder, read_record
 from repro.score import load
+from repro.verify import verify
 
 REPORT_FILES = (
     "results.json",
@@ -25,6 +26,25 @@ REPORT_FILES = (
     "paper.pdf",
     "paper.html",
 )
+
+ON_DISK = """
+name = "smoke-test-disk"
+title = "Images on disk"
+image_size = 64
+categories = ["leather"]
+seeds = [0]
+
+[data]
+source = "folder"
+
+[variants.patchcore]
+model = "patchcore"
+backbone = "tf_efficientnet_lite0"
+pretrained = true
+layers = ["blocks.2"]
+neighbours = 1
+coreset_ratio = 0.1
+"""
 
 
 def test_every_file_of_the_report_is_there_and_of_its_schema(smoke_run: smoke.Run) -> None:
@@ -44,6 +64,31 @@ def test_results_hold_no_path_of_the_machine_and_no_clock(smoke_run: smoke.Run) 
     text = (smoke_run.folder.report / "results.json").read_text(encoding="utf-8")
     assert str(PROJECT_ROOT) not in text
     assert "seconds" not in text
+
+
+def test_out_of_reach_the_network_is_never_tried(smoke_run: smoke.Run, tmp_path: Path) -> None:
+    """All of the smoke study, and, from images on disk, PatchCore on the backbone that comes with a package."""
+    assert not smoke_run.tries.exists()
+    path = tmp_path / "disk.toml"
+    path.write_text(ON_DISK, encoding="utf-8")
+    folder = RunFolder("smoke-test-disk")
+    try:
+        done = smoke.reproduce(path, "--data-root", str(smoke_run.folder.drawn_data), "--until", "train")
+        assert done.returncode == 0, done.stdout
+        assert (folder.cell(Cell("patchcore", "leather", 0)) / "checkpoint.ckpt").is_file()
+        assert not smoke.tries(path).exists()
+    finally:
+        smoke.clear(folder)
+
+
+def test_the_fence_around_the_network_holds_and_notes_who_tries(tmp_path: Path) -> None:
+    code = "import urllib.request as r; r.urlopen('https://example.org')"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=smoke.offline(tmp_path / "x"), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "the network is out of reach: example.org" in done.stderr
+    assert smoke.tries(tmp_path / "x").read_text(encoding="utf-8").startswith("example.org by ")
 
 
 def test_nothing_changed_means_nothing_to_do(smoke_run: smoke.Run) -> None:
@@ -73,12 +118,22 @@ def test_doing_the_work_again_gives_the_same_bytes(smoke_run: smoke.Run) -> None
         return {path.name: path.read_bytes() for path in [*paths, *(folder.report / "figures").iterdir()]}
 
     before = made()
+    assert [str(fault) for fault in verify(folder).faults] == []
     shutil.rmtree(folder.report)
     shutil.rmtree(folder.drawn_data)
-    shutil.rmtree(folder.cell(Cell("patchcore", "leather", 0)))
+    checkpoint = folder.cell(Cell("patchcore", "leather", 0)) / "checkpoint.ckpt"
+    hits = folder.cell(Cell("efficientad", "leather", 0)) / "hits.json"
+    for path in (checkpoint, hits):
+        content = bytearray(path.read_bytes())
+        content[-9] ^= 1
+        path.write_bytes(content)
+    assert {fault.path for fault in verify(folder).faults if fault.kind == "altered"} == {checkpoint, hits}
     done = smoke.reproduce(smoke_run.study_path)
     assert done.returncode == 0, done.stdout
+    assert f"altered: {checkpoint}; it is made anew" in done.stdout
+    assert "fit efficientad" not in done.stdout
     assert made() == before
+    assert [str(fault) for fault in verify(folder).faults] == []
 
 
 # What Lightning warns of in anomalib's own evaluation is not ours to mend.

@@ -1,5 +1,7 @@
 """The paper: reproducible to the byte, literal with every name, and silent about nothing that a reader must know."""
 
+import base64
+import hashlib
 import json
 import re
 import subprocess
@@ -282,6 +284,14 @@ def test_the_page_is_one_file_that_asks_for_nothing(tmp_path: Path) -> None:
     paper.render(folder)
     page = (folder.report / "paper.html").read_text(encoding="utf-8")
     assert "default-src 'none'" in page
+    assert "unsafe" not in page.split("</head>")[0]
+    for kind in ("style", "script"):
+        text = re.search(f"<{kind}>(.*?)</{kind}>", page, re.DOTALL)
+        assert text
+        digest = base64.b64encode(hashlib.sha256(text[1].encode()).digest()).decode()
+        assert f"{kind}-src 'sha256-{digest}'" in page
+    # The policy would ignore a style, or an action, in an attribute.
+    assert not re.findall(r"<[^<>]*\s(?:style|on\w+)=[^<>]*>", page.split("<body>")[1].split("<script")[0])
     assert all(source.startswith("data:") for source in re.findall(r'\ssrc="([^"]*)"', page))
 
 

@@ -6,9 +6,15 @@ import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 from repro import __version__
 from repro.errors import ReproError
+
+if TYPE_CHECKING:
+    from repro.runs import RunFolder
+
+Result = TypeVar("Result")
 
 # Stages import what they need when they are called, so that `--help` answers at once and rendering never loads torch.
 
@@ -54,6 +60,14 @@ def _parser() -> argparse.ArgumentParser:
         help="last thing to make (default: %(default)s)",
     )
     reproduce.add_argument("--cores", type=_positive, help="cores to use (default: all)")
+    reproduce.add_argument(
+        "--check",
+        type=int,
+        nargs="?",
+        const=int.from_bytes(os.urandom(4)),
+        metavar="SEED",
+        help="compute one finished cell, drawn at random, again in a temporary folder and compare",
+    )
     _add_device(reproduce)
     _add_qdrant(reproduce)
 
@@ -82,6 +96,8 @@ def _parser() -> argparse.ArgumentParser:
     figures = _add(commands, "figures", _figures, "draw the figures")
     _add_study(figures)
     figures.add_argument("--only", metavar="FILE", help="draw this one alone, for example metrics.svg")
+
+    _add_study(_add(commands, "verify", _verify, "name files that are altered, missing or stale; exit 1 where any is"))
 
     table = _add(commands, "table", _table, "print one table of the paper as CSV")
     _add_study(table)
@@ -141,7 +157,7 @@ def _add(
     words: str,
 ) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=words, description=words[0].upper() + words[1:] + ".")
-    parser.set_defaults(call=call)
+    parser.set_defaults(call=call, stage=name)
     return parser
 
 
@@ -188,8 +204,20 @@ def _devices(text: str) -> str:
 def _reproduce(options: argparse.Namespace) -> int:
     from repro.reproduce import Choices, reproduce
 
-    given = {key: value for key, value in vars(options).items() if key != "call"}
+    given = {key: value for key, value in vars(options).items() if key not in ("call", "stage")}
+    if options.check is not None:
+        import repro.recompute  # noqa: F401  loggers are set on import
+
+        _hush()
     return reproduce(Choices(**given))
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from repro.progress import Progress
+    from repro.runs import RunFolder
+    from repro.verify import report
+
+    return report(RunFolder(options.study), Progress("verify", "files"))
 
 
 def _data(options: argparse.Namespace) -> None:
@@ -201,15 +229,25 @@ def _data(options: argparse.Namespace) -> None:
     prepare(folder, load_resolved(folder))
 
 
+def _recorded(options: argparse.Namespace, stage: Callable[["RunFolder"], Result]) -> Result:
+    """Run a stage, named like its command, and keep the hashes of what it reads and writes."""
+    from repro.hashes import recording
+    from repro.runs import Cell, RunFolder
+
+    folder = RunFolder(options.study)
+    with recording(folder, options.stage, Cell.from_key(options.cell) if "cell" in options else None):
+        return stage(folder)
+
+
 def _fit(options: argparse.Namespace) -> None:
     from repro.fit import Device, fit
     from repro.runs import RunFolder
     from repro.study import load_resolved
 
     _hush()
-    folder = RunFolder(options.study)
-    study = load_resolved(folder)
-    fit(folder, study, study.cell(options.cell), Device(options.accelerator, options.devices))
+    study = load_resolved(RunFolder(options.study))
+    cell, device = study.cell(options.cell), Device(options.accelerator, options.devices)
+    _recorded(options, lambda folder: fit(folder, study, cell, device))
 
 
 def _predict(options: argparse.Namespace) -> None:
@@ -219,16 +257,16 @@ def _predict(options: argparse.Namespace) -> None:
     from repro.study import load_resolved
 
     _hush()
-    folder = RunFolder(options.study)
-    study = load_resolved(folder)
-    predict(folder, study, study.cell(options.cell), Device(options.accelerator, options.devices))
+    study = load_resolved(RunFolder(options.study))
+    cell, device = study.cell(options.cell), Device(options.accelerator, options.devices)
+    _recorded(options, lambda folder: predict(folder, study, cell, device))
 
 
 def _score(options: argparse.Namespace) -> None:
-    from repro.runs import Cell, RunFolder
+    from repro.runs import Cell
     from repro.score import score
 
-    score(RunFolder(options.study), Cell.from_key(options.cell))
+    _recorded(options, lambda folder: score(folder, Cell.from_key(options.cell)))
 
 
 def _retrieve(options: argparse.Namespace) -> None:
@@ -236,42 +274,38 @@ def _retrieve(options: argparse.Namespace) -> None:
     from repro.runs import RunFolder
     from repro.study import load_resolved
 
-    folder = RunFolder(options.study)
-    study = load_resolved(folder)
-    retrieve(folder, study, study.cell(options.cell), options.qdrant_url)
+    study = load_resolved(RunFolder(options.study))
+    cell = study.cell(options.cell)
+    _recorded(options, lambda folder: retrieve(folder, study, cell, options.qdrant_url))
 
 
 def _receptive_field(options: argparse.Namespace) -> None:
     from repro.models.pdn import receptive_field
-    from repro.runs import RunFolder
 
-    receptive_field(RunFolder(options.study))
+    _recorded(options, receptive_field)
 
 
 def _results(options: argparse.Namespace) -> None:
     from repro.results import results
-    from repro.runs import RunFolder
     from repro.study import load_resolved
 
-    folder = RunFolder(options.study)
-    results(folder, load_resolved(folder))
+    _recorded(options, lambda folder: results(folder, load_resolved(folder)))
 
 
 def _verdicts(options: argparse.Namespace) -> None:
     from repro.claims.judge import accept, verdicts
     from repro.runs import RunFolder
 
-    folder = RunFolder(options.study)
-    verdicts(folder)
+    _recorded(options, verdicts)
     if options.accept:
+        folder = RunFolder(options.study)
         accept(folder, folder.ledger)
 
 
 def _guard(options: argparse.Namespace) -> int:
     from repro.guard import guard
-    from repro.runs import RunFolder
 
-    guards = guard(RunFolder(options.study))
+    guards = _recorded(options, guard)
     return 1 if guards.failed and not options.keep_going else 0
 
 
@@ -280,18 +314,22 @@ def _figures(options: argparse.Namespace) -> None:
     from repro.progress import Progress
     from repro.runs import RunFolder
 
-    draw(RunFolder(options.study), Progress("draw figures", "figures"), options.only)
+    progress = Progress("draw figures", "figures")
+    if options.only:
+        # One figure alone says nothing of what the others were made from.
+        draw(RunFolder(options.study), progress, options.only)
+    else:
+        _recorded(options, lambda folder: draw(folder, progress))
 
 
 def _render(options: argparse.Namespace) -> None:
     import gc
 
     from repro.paper import render
-    from repro.runs import RunFolder
 
     # A process that makes a million small objects and ends: looking for cycles among them costs it a tenth of its time.
     gc.disable()
-    render(RunFolder(options.study))
+    _recorded(options, render)
 
 
 def _table(options: argparse.Namespace) -> None:

@@ -45,7 +45,7 @@ def fit(folder: RunFolder, study: Study, cell: Cell, device: Device) -> None:
     """
     variant = study.variants[cell.variant]
     seed_everything(cell.seed, workers=True, verbose=False)
-    weights = folder.run / "weights" / cell.variant
+    weights = folder.weights(cell.variant)
     model = build(variant, study.image_size, weights)
     scratch = folder.cell(cell) / "lightning"
     limits = MODELS[variant.model].trainer(variant)
@@ -60,7 +60,7 @@ def fit(folder: RunFolder, study: Study, cell: Cell, device: Device) -> None:
         "epochs_asked": variant.epochs,
         "epochs_run": trainer.current_epoch,
         "steps": trainer.global_step,
-        "memory_bank": {"patches": bank.shape[0], "dimension": bank.shape[1]} if torch.is_tensor(bank) else None,
+        "memory_bank": {"patches": bank.shape[0], "dimension": bank.shape[1]} if isinstance(bank, torch.Tensor) else None,
         "efficientnet_modules": sum("efficientnet" in type(module).__name__.lower() for module in model.modules()),
         "weights": {role: record.model_dump() for role, record in describe(variant, weights / "penalty").items()},
         "packages": {name: version(name) for name in PACKAGES},

@@ -1,5 +1,6 @@
 """Predict: a cell's checkpoint in, raw predictions and pooled patch embeddings out. torch and anomalib stop here."""
 
+import pickle
 import shutil
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from repro.fit import Device, datamodule, engine_for
 from repro.models.registry import MODELS, Model
 from repro.progress import Progress
 from repro.runs import Cell, RunFolder, write_json, writing
-from repro.study import Study
+from repro.study import BackboneVariant, Study, Variant
 
 
 def predict(folder: RunFolder, study: Study, cell: Cell, device: Device) -> None:
@@ -33,7 +34,7 @@ def predict(folder: RunFolder, study: Study, cell: Cell, device: Device) -> None
         raise ReproError("no such file", where=checkpoint, mend="run `nox -s train` first")
     seed_everything(cell.seed, workers=True, verbose=False)
     entry = MODELS[study.variants[cell.variant].model]
-    model = entry.module.load_from_checkpoint(checkpoint)
+    model = load(study.variants[cell.variant], checkpoint)
     data = datamodule(folder, cell.category)
     collected = _Collect(cell, entry)
     scratch = folder.cell(cell) / "lightning"
@@ -45,6 +46,23 @@ def predict(folder: RunFolder, study: Study, cell: Cell, device: Device) -> None
     _save(folder.cell(cell) / "predictions.npz", arrays)
     _save(folder.cell(cell) / "embeddings.npz", embeddings | {"images": arrays["images"]})
     write_json(folder.cell(cell) / "predict.json", {"preprocessing": preprocessing(model)})
+
+
+def load(variant: Variant, checkpoint: Path) -> AnomalibModule:
+    """The trained model; no code in the file is run and no other weights are looked for.
+
+    ReproError where the file holds something else than a checkpoint of the variant.
+    """
+    # The backbone's weights are in the checkpoint: its own are not asked for, they might have to be downloaded.
+    known = {"pre_trained": False} if isinstance(variant, BackboneVariant) else {}
+    try:
+        return MODELS[variant.model].module.load_from_checkpoint(checkpoint, weights_only=True, **known)
+    except (OSError, RuntimeError, ValueError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as error:
+        what = (
+            f"is no checkpoint of this variant ({str(error).splitlines()[0] if str(error) else type(error).__name__})"
+        )
+        mend = "delete it, then run `nox -s reproduce`"
+        raise ReproError(what, where=checkpoint, mend=mend) from error
 
 
 def preprocessing(model: AnomalibModule) -> list[str]:

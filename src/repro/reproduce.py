@@ -11,6 +11,7 @@ from filelock import FileLock, Timeout
 from repro import study as studies
 from repro.data.prepare import prepare
 from repro.errors import ReproError
+from repro.mend import clear
 from repro.models import shipped
 from repro.records import Figures, Guards
 from repro.runs import PROJECT_ROOT, RunFolder, read_record, write_json_if_changed
@@ -32,6 +33,8 @@ class Choices:
     devices: str = "1"
     qdrant_url: str | None = None
     cores: int | None = None
+    #: Seed that draws the cell to compute again; None: reproduce.
+    check: int | None = None
 
 
 def choose_study(choices: Choices, root: Path = PROJECT_ROOT) -> tuple[studies.Study, str]:
@@ -73,7 +76,7 @@ def reproduce(choices: Choices) -> int:
     folder.run.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder.run / ".lock", timeout=0):
-            return _run(folder, study, choices)
+            return _run(folder, study, choices) if choices.check is None else _check(folder, choices)
     except Timeout:
         raise ReproError(
             "another run is at work here", where=folder.run, mend="wait for it to end, or stop it"
@@ -95,8 +98,12 @@ def _run(folder: RunFolder, study: studies.Study, choices: Choices) -> int:
             "seed": cell.seed,
         }
         write_json_if_changed(folder.cell(cell) / "cell.json", content)
+    lost = clear(folder, study)
+    # Manifests that were altered are gone now.
+    prepare(folder, study)
     _draw_again_what_is_lost(folder)
-    failed = subprocess.run(_command(folder, choices), cwd=folder.root, check=False).returncode
+    command = _command(folder, choices, lost if choices.until == "paper" else [])
+    failed = subprocess.run(command, cwd=folder.root, check=False).returncode
     if failed:
         print(f"error: a stage failed, see above; finished stages are kept in {folder.run}", file=sys.stderr)
         return 1
@@ -105,6 +112,15 @@ def _run(folder: RunFolder, study: studies.Study, choices: Choices) -> int:
     guards = read_record(folder.report / "guards.json", Guards, mend="run `nox -s guard`")
     print(f"{folder.report / 'paper.pdf'}: {guards.passed} of {guards.passed + guards.failed} guards hold")
     return 1 if guards.failed else 0
+
+
+def _check(folder: RunFolder, choices: Choices) -> int:
+    from repro.fit import Device  # torch: only this one needs it
+    from repro.recompute import recompute
+
+    assert choices.check is not None
+    study = studies.load_resolved(folder)
+    return recompute(folder, study, choices.check, Device(choices.accelerator, choices.devices), choices.cores)
 
 
 def _draw_again_what_is_lost(folder: RunFolder) -> None:
@@ -123,7 +139,7 @@ def _check_qdrant(url: str, folder: RunFolder) -> None:
         pass
 
 
-def _command(folder: RunFolder, choices: Choices) -> list[str]:
+def _command(folder: RunFolder, choices: Choices, more: list[str]) -> list[str]:
     config = {
         "study": folder.study,
         "accelerator": choices.accelerator,
@@ -131,7 +147,7 @@ def _command(folder: RunFolder, choices: Choices) -> list[str]:
         "qdrant_url": choices.qdrant_url or "",
     }
     return [
-        *(sys.executable, "-m", "snakemake", choices.until),
+        *(sys.executable, "-m", "snakemake", choices.until, *more),
         *("--snakefile", str(SNAKEFILE), "--directory", str(folder.root)),
         *("--cores", str(choices.cores or os.cpu_count() or 1)),
         *("--rerun-triggers", "mtime", "input", "params"),

@@ -84,6 +84,10 @@ class RunFolder:
     def manifest(self, category: str) -> Path:
         return self.run / "manifests" / f"{category}.json"
 
+    def weights(self, variant: str) -> Path:
+        """Where weights and penalty images of a variant are placed for training."""
+        return self.run / "weights" / variant
+
     def cell(self, cell: Cell) -> Path:
         return self.run / "cells" / cell.key
 

@@ -1,9 +1,13 @@
+import re
+import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 
 import pytest
 import torch
+from anomalib.data.utils import DownloadInfo
 from anomalib.models import EfficientAd, Patchcore
 from torchvision.transforms.v2 import Compose
 
@@ -11,6 +15,8 @@ from repro.errors import ReproError
 from repro.models import lite0
 from repro.models.build import build, transforms
 from repro.models.shipped import LITE0
+from repro.models.weights import download, place_teacher
+from repro.runs import sha256
 from repro.study import EfficientAdVariant, PatchCoreVariant
 
 IMAGE = torch.rand(1, 3, 300, 280, generator=torch.Generator().manual_seed(0))
@@ -56,13 +62,21 @@ def test_weights_that_cannot_be_downloaded_are_named_with_those_that_can_be_had(
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     with pytest.raises(ReproError, match="cannot load its ImageNet weights") as caught:
         build(patchcore(backbone="resnet14t", pretrained=True), 256, tmp_path)
+    assert str(caught.value).startswith("timm/resnet14t.")
     assert LITE0 in str(caught.value)
+    assert "nox -s fetch" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("key", "value"), [("teacher", "official"), ("penalty", "imagenette")])
+@pytest.mark.parametrize(
+    ("key", "value", "archive"),
+    [
+        ("teacher", "official", "efficientad_pretrained_weights.zip"),
+        ("penalty", "imagenette", "imagenette2.tgz"),
+    ],
+)
 def test_what_cannot_be_downloaded_is_named_with_where_to_put_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str, value: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str, value: str, archive: str
 ) -> None:
     def refuse(target: Path, info: object) -> None:
         del info
@@ -73,9 +87,36 @@ def test_what_cannot_be_downloaded_is_named_with_where_to_put_it(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     variant = EfficientAdVariant.model_validate(efficientad(teacher="random").model_dump() | {key: value})
-    with pytest.raises(ReproError, match=rf"cannot be downloaded .*no route to host.*unpack it to .*or set {key}"):
+    with pytest.raises(ReproError, match=r"cannot be downloaded .*no route to host") as caught:
         build(variant, 256, tmp_path / "weights")
+    told = str(caught.value)
+    assert re.search(
+        rf"nox -s fetch.*SHA-256 [0-9a-f]{{64}}, at {re.escape(str(tmp_path))}/\S*/{archive}, or set {key}", told
+    )
+    assert "\n" not in told
     assert not (tmp_path / "datasets" / "imagenette").exists()
+
+
+def test_an_archive_put_there_by_hand_is_unpacked_only_if_its_hash_is_right(tmp_path: Path) -> None:
+    archive = tmp_path / "weights.zip"
+    with zipfile.ZipFile(archive, "w") as content:
+        content.writestr("efficientad_pretrained_weights/teacher.pth", "weights")
+        content.writestr("../outside.pth", "escaped")
+    info = DownloadInfo(name="weights", url="https://example.org/weights.zip", hashsum=sha256(archive))
+    with pytest.raises(ReproError, match=f"truncated or altered.*SHA-256 {'0' * 64}, at "):
+        download(replace(info, hashsum="0" * 64), tmp_path, "")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["weights.zip"]
+    download(info, tmp_path / ".", "")
+    assert (tmp_path / "efficientad_pretrained_weights" / "teacher.pth").read_text() == "weights"
+    assert not (tmp_path.parent / "outside.pth").exists()
+
+
+def test_equal_weights_are_equal_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", "")
+    for cache in ("one", "other"):
+        place_teacher(efficientad(teacher="distilled"), tmp_path / cache)
+    one, other = (next((tmp_path / cache).rglob("*.pth")).read_bytes() for cache in ("one", "other"))
+    assert one == other
 
 
 def test_the_distilled_teacher_lies_where_anomalib_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from repro.data import checks
+from repro.data.layout import Layout
 from repro.errors import DataError, ReproError
+from repro.hashes import Stage, recording
 from repro.progress import Progress
 from repro.runs import RunFolder, fingerprint, read_json, sha256, write_json, write_json_if_changed
 from repro.study import ProceduralData, Study
@@ -30,19 +32,21 @@ def prepare(folder: RunFolder, study: Study) -> None:
             root = folder.arranged_data
     states = folder.run / "states.json"
     seen = _states(root, study.categories)
-    complete = all(folder.manifest(category).is_file() for category in study.categories)
-    if complete and states.is_file() and read_json(states, mend="delete it") == seen:
+    kept = [*(folder.manifest(category) for category in study.categories), folder.data_root]
+    known = all(path.is_file() for path in [*kept, Stage(folder, "data").record])
+    if known and states.is_file() and read_json(states, mend="delete it") == seen:
         return
-    layout = getattr(study.data, "layout", "mvtec")
-    try:
-        manifests = checks.examine(root, study.categories, Progress("check data", "images"), layout)
-    except DataError as error:
-        # A user mends the files that were given, not what was made of them.
-        told = [names.get(path, path) + rest for path, rest in map(_split, error.problems)]
-        raise DataError(told, where=getattr(study.data, "root", root), mend=error.mend) from None
-    for category, manifest in manifests.items():
-        write_json_if_changed(folder.manifest(category), manifest)
-    write_json_if_changed(folder.data_root, {"root": str(root)})
+    layout: Layout = getattr(study.data, "layout", "mvtec")
+    with recording(folder, "data"):
+        try:
+            manifests = checks.examine(root, study.categories, Progress("check data", "images"), layout)
+        except DataError as error:
+            # A user mends the files that were given, not what was made of them.
+            told = [names.get(path, path) + rest for path, rest in map(_split, error.problems)]
+            raise DataError(told, where=getattr(study.data, "root", root), mend=error.mend) from None
+        for category, manifest in manifests.items():
+            write_json_if_changed(folder.manifest(category), manifest)
+        write_json_if_changed(folder.data_root, {"root": str(root)})
     write_json(states, seen)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import timm
 from anomalib.models.components import AnomalibModule
 from anomalib.pre_processing import PreProcessor
+from huggingface_hub.constants import HF_HUB_CACHE
 from torchvision.transforms.v2 import CenterCrop, Compose, GaussianBlur, Normalize, Resize, Transform
 
 from repro.errors import ReproError
@@ -32,9 +33,13 @@ def build(variant: Variant, image_size: int, weights: Path) -> AnomalibModule:
     except Exception as error:
         if not arguments.get("pre_trained"):
             raise
-        mend = f'connect to the internet once, or set backbone = "{LITE0}", whose weights come with a package'
+        mend = (
+            "run `nox -s fetch` where there is a network, or put what Hugging Face has under that name (timm keeps no "
+            f'SHA-256 of it) into {HF_HUB_CACHE}, or set backbone = "{LITE0}", whose weights come with a package'
+        )
+        name = timm.get_pretrained_cfg(arguments["backbone"]).hf_hub_id or arguments["backbone"]
         raise ReproError(
-            f"timm cannot load its ImageNet weights ({type(error).__name__})", where=arguments["backbone"], mend=mend
+            f"timm cannot load its ImageNet weights ({type(error).__name__})", where=name, mend=mend
         ) from error
     if isinstance(variant, BackboneVariant) and from_package(variant):
         lite0.fill(model.model.feature_extractor.feature_extractor)

@@ -50,9 +50,8 @@ def place_teacher(variant: EfficientAdVariant, cache: Path) -> None:
     Raises ReproError where the distilled teacher's file is missing or damaged, or the official one out of reach.
     """
     if variant.teacher == "official":
-        if not _teacher_file(variant).parent.is_dir():
-            mend = f'unpack it to {_teacher_file(variant).parent}, or set teacher = "distilled"'
-            download(WEIGHTS_DOWNLOAD_INFO, Path(get_pretrained_weights_dir()), mend)
+        if not _teacher_file(variant).is_file():
+            download(WEIGHTS_DOWNLOAD_INFO, Path(get_pretrained_weights_dir()), 'set teacher = "distilled"')
         return
     os.environ["XDG_CACHE_HOME"] = str(cache.resolve())
     if not get_pretrained_weights_dir().is_relative_to(cache.resolve()):
@@ -60,8 +59,9 @@ def place_teacher(variant: EfficientAdVariant, cache: Path) -> None:
             "anomalib does not heed XDG_CACHE_HOME on this platform", where=cache, mend='set teacher = "official"'
         )
     state = random_teacher() if variant.teacher == "random" else distilled_teacher()
-    with writing(_teacher_file(variant)) as beside:
-        torch.save(state, beside)
+    # Into a stream: given a path, torch writes its name into the file, and equal weights would be other bytes.
+    with writing(_teacher_file(variant)) as beside, beside.open("wb") as stream:
+        torch.save(state, stream)
 
 
 def random_teacher() -> dict[str, torch.Tensor]:
@@ -79,9 +79,8 @@ def distilled_teacher() -> dict[str, torch.Tensor]:
 def place_penalty_images(variant: EfficientAdVariant, folder: Path) -> Path:
     """The folder to give anomalib as `imagenet_dir`, filled where the images come with packages."""
     if variant.penalty == "imagenette":
-        if not IMAGENETTE.is_dir():
-            mend = f'unpack it to {IMAGENETTE.resolve()}, or set penalty = "photographs"'
-            download(IMAGENETTE_DOWNLOAD_INFO, IMAGENETTE, mend)
+        if not IMAGENETTE.is_dir() or archive_of(IMAGENETTE_DOWNLOAD_INFO, IMAGENETTE).is_file():
+            download(IMAGENETTE_DOWNLOAD_INFO, IMAGENETTE, 'set penalty = "photographs"')
         return IMAGENETTE
     for package, names in PHOTOGRAPHS.items():
         for name in names:
@@ -91,17 +90,34 @@ def place_penalty_images(variant: EfficientAdVariant, folder: Path) -> Path:
     return folder
 
 
-def download(info: DownloadInfo, folder: Path, mend: str) -> None:
-    """Download and unpack into a folder; ReproError where that fails, and no folder where there was none."""
-    new = not folder.exists()
+def archive_of(info: DownloadInfo, folder: Path) -> Path:
+    """Where an archive is looked for before it is downloaded into a folder."""
+    return folder / (info.filename or info.url.rsplit("/", 1)[-1])
+
+
+def download(info: DownloadInfo, folder: Path, otherwise: str) -> None:
+    """Unpack an archive into a folder, downloaded unless it lies there, if its SHA-256 is the one that anomalib knows.
+
+    ReproError where it cannot be had, with its hash, its place and what to do `otherwise`; nothing is left half done.
+    """
+    archive, new = archive_of(info, folder), not folder.exists()
+    mend = (
+        f"run `nox -s fetch` where there is a network, or put that file, SHA-256 {info.hashsum}, at {archive.resolve()}"
+    )
+    # anomalib unpacks an archive that lies there without a look at its hash.
+    if archive.is_file() and sha256(archive) != info.hashsum:
+        raise ReproError("the archive is truncated or altered: its SHA-256 differs", where=archive, mend=mend)
+    there = archive.is_file()
     try:
         download_and_extract(folder, info)
     except (OSError, ValueError) as error:
         if new:
             # anomalib takes a folder that is there, even an empty one, for a finished download.
             shutil.rmtree(folder, ignore_errors=True)
+        elif not there:
+            archive.unlink(missing_ok=True)
         reason = str(error) or type(error).__name__
-        raise ReproError(f"cannot be downloaded ({reason})", where=info.url, mend=mend) from error
+        raise ReproError(f"cannot be downloaded ({reason})", where=info.url, mend=f"{mend}, or {otherwise}") from error
 
 
 def describe(variant: Variant, penalty_folder: Path) -> dict[str, WeightsRecord]:
