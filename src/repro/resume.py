@@ -21,8 +21,8 @@ SHARE = 50
 class Resume(Callback):
     """Saves EfficientAD's training at the ends of its epochs, and sets what Lightning does not restore.
 
-    That is the state of all random numbers, the place in the pass over the penalty images, and the step of the learning
-    rate that Lightning takes after it has saved. Files of Lightning's own, so that its `ckpt_path` restores the rest.
+    That is the state of all random numbers and the place in the pass over the penalty images. The files are Lightning's
+    own, so that its `ckpt_path` restores the rest.
     """
 
     def __init__(self, path: Path) -> None:
@@ -63,12 +63,11 @@ class Resume(Callback):
             self._restored["random"] = _random_state()
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        del trainer
         if self._restored:
             assert isinstance(pl_module, LeanEfficientAd)
             pl_module.restore_penalty(self._restored["penalty"])
             _set_random_state(self._restored["random"])
-            for config in trainer.lr_scheduler_configs:
-                config.scheduler.step()
             self._restored = None
 
 

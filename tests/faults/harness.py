@@ -53,9 +53,13 @@ class Ended:
 
 
 def write_study() -> None:
-    """The smoke study under another name, with epochs enough to be stopped between."""
+    """The smoke study under another name, with epochs enough to be stopped between, and fewer images in each."""
     text = (studies.STUDIES / "smoke.toml").read_text(encoding="utf-8")
-    text = text.replace('name = "smoke"', f'name = "{NAME}"').replace("epochs = 1\n", "epochs = 4\n")
+    text = (
+        text.replace('name = "smoke"', f'name = "{NAME}"')
+        .replace("epochs = 1\n", "epochs = 3\n")
+        .replace("train = 4\n", "train = 2\n")
+    )
     STUDY.parent.mkdir(parents=True, exist_ok=True)
     STUDY.write_text(text, encoding="utf-8")
 

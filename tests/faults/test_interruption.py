@@ -14,7 +14,7 @@ from faults.harness import Finished, alive, assert_gone, at_work, end, family, r
 #: How often a stage is killed at a random moment, and how long it takes about, in seconds.
 RANDOM = {
     "": (2, 2.0),
-    "fit efficientad": (4, 25.0),
+    "fit efficientad": (4, 40.0),
     "fit patchcore": (2, 12.0),
     "predict efficientad": (1, 15.0),
     "predict patchcore": (1, 12.0),
