@@ -113,7 +113,7 @@ def regression(session: nox.Session) -> None:
 @heavy
 def tests(session: nox.Session) -> None:
     """Run the tests, one real end-to-end study among them."""
-    heavier = [f"--ignore=tests/{folder}" for folder in ("bench", "pages", "proofs")]
+    heavier = [f"--ignore=tests/{folder}" for folder in ("bench", "faults", "pages", "proofs")]
     run(session, "pytest", *heavier, *session.posargs)
 
 
@@ -131,6 +131,12 @@ def lint(session: nox.Session) -> None:
 def prove(session: nox.Session) -> None:
     """Prove the exact paths equal to anomalib's where that takes long: about ten minutes on two cores."""
     run(session, "pytest", "tests/proofs", *session.posargs)
+
+
+@heavy
+def faults(session: nox.Session) -> None:
+    """Kill the smoke study at random moments, let disk and memory run out, and compare with an undisturbed run."""
+    run(session, "pytest", "tests/faults", "-s", "-x", *session.posargs)
 
 
 @heavy

@@ -1,4 +1,5 @@
 import errno
+import shutil
 
 import pytest
 
@@ -24,6 +25,12 @@ def test_memory_that_runs_out_is_told_as_such(error: Exception) -> None:
 def test_a_folder_that_cannot_be_written_is_named() -> None:
     told = in_words(OSError(errno.EROFS, "Read-only file system", "/there/runs"), "fit")
     assert str(told).startswith("/there/runs: cannot be written (Read-only file system); make the folder writable")
+
+
+def test_a_copy_of_a_folder_that_does_not_fit_is_told() -> None:
+    error = shutil.Error([("from", "to", "[Errno 28] No space left on device: 'to'")])
+    assert str(in_words(error, "export")).startswith("export: cannot be written (No space left on device); free some")
+    assert in_words(shutil.Error([("from", "to", "is no file")]), "export") is None
 
 
 def test_what_no_user_can_mend_stays_as_it_is() -> None:

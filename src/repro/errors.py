@@ -1,6 +1,8 @@
 """Errors that a user can mend: each says what is wrong, where, and what to do."""
 
 import errno
+import os
+import shutil
 from collections.abc import Sequence
 
 
@@ -54,6 +56,10 @@ def in_words(error: Exception, stage: str) -> ReproError | None:
         return error
     if isinstance(error, OSError) and error.errno in UNWRITABLE:
         return unwritable(error, error.filename or stage)
+    if isinstance(error, shutil.Error):
+        # Of a copied folder: the reasons are text, one a file.
+        told = [number for number in UNWRITABLE if os.strerror(number) in str(error)]
+        return unwritable(OSError(told[0], os.strerror(told[0])), stage) if told else None
     if isinstance(error, MemoryError) or any(words in str(error) for words in MEMORY):
         mend = f"free some, raise the limit (ulimit -v) or let fewer cells run at once (--cores 1), {AGAIN}"
         return ReproError("memory ran out", where=stage, mend=mend)

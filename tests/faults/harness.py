@@ -201,10 +201,6 @@ def compared() -> dict[str, bytes]:
     return {name: (FOLDER.report / name).read_bytes() for name in COMPARED}
 
 
-def undisturbed() -> dict[str, bytes]:
-    return {name: (KEPT / "undisturbed" / name).read_bytes() for name in COMPARED}
-
-
 def record(kind: str, where: str, outcome: str, seconds: float | None = None) -> None:
     """A line of the table of faults."""
     path = KEPT / "faults.jsonl"

@@ -4,6 +4,7 @@ import hashlib
 import os
 import shutil
 from importlib.resources import files
+from io import BytesIO
 from pathlib import Path
 
 import torch
@@ -60,8 +61,11 @@ def place_teacher(variant: EfficientAdVariant, cache: Path) -> None:
             "anomalib does not heed XDG_CACHE_HOME on this platform", where=cache, mend='set teacher = "official"'
         )
     state = random_teacher() if variant.teacher == "random" else distilled_teacher()
+    # In memory first: where the disk is full, torch's own writer does not say so.
+    content = BytesIO()
+    torch.save(state, content)
     with writing(_teacher_file(variant)) as beside:
-        torch.save(state, beside)
+        beside.write_bytes(content.getvalue())
 
 
 def random_teacher() -> dict[str, torch.Tensor]:
