@@ -91,7 +91,7 @@ def _go(process: subprocess.Popen[str], plan: dict[str, list[str]]) -> None:
         assert_gone(everyone)
         end(process)
     elif kind == KEYS:
-        time.sleep(2 if stage else 0.2)
+        time.sleep(2)
         everyone, begun = family(process), time.monotonic()
         process.send_signal(signal.SIGINT)
         process.wait()
