@@ -17,6 +17,7 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 HEAVIER = (
     "bench",
     "extending",
+    "faults",
     "gpu",
     "pages",
     "proofs",
@@ -177,6 +178,12 @@ def patches(session: nox.Session) -> None:
 def extending(session: nox.Session) -> None:
     """Run a folder in VisA layout and a third model through every stage: some minutes on two cores."""
     run(session, "pytest", "tests/extending", *session.posargs)
+
+
+@heavy
+def faults(session: nox.Session) -> None:
+    """Kill the smoke study at random moments, let disk and memory run out, and compare with an undisturbed run."""
+    run(session, "pytest", "tests/faults", "-s", "-x", *session.posargs)
 
 
 @heavy

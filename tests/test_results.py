@@ -5,7 +5,7 @@ import pytest
 
 from repro import study as studies
 from repro.records import CellRecord, Environment, Figures, Guards, Results, Verdicts
-from repro.results import choose_heat_maps, commit, data_record, study_record
+from repro.results import choose_heat_maps, commit, data_record, study_record, timings
 from repro.runs import PROJECT_ROOT, to_json
 
 SCHEMAS = PROJECT_ROOT / "src" / "repro" / "schemas"
@@ -65,3 +65,12 @@ def test_heat_maps_are_the_best_median_and_worst_by_mean_rank() -> None:
 
 def test_outside_git_the_commit_is_unknown(tmp_path: Path) -> None:
     assert commit(tmp_path) == "unknown"
+
+
+def test_a_timing_whose_writing_was_cut_short_is_left_out(tmp_path: Path) -> None:
+    key = "patchcore/grid/seed0"
+    for stage, text in (("fit", "s\tmax_rss\n12.5\t900\n"), ("predict", ""), ("score", "s\tmax_rss\n")):
+        path = tmp_path / "benchmarks" / stage / f"{key}.tsv"
+        path.parent.mkdir(parents=True)
+        path.write_text(text, encoding="utf-8")
+    assert timings(tmp_path, {key}) == {f"fit {key}": {"seconds": 12.5, "peak_mb": 900.0}}

@@ -1,9 +1,27 @@
+import errno
+import os
+import resource
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from repro.errors import ReproError
-from repro.runs import Cell, read_json, to_json, write_json, write_json_if_changed, writing
+from repro.runs import (
+    HELD,
+    WRITING,
+    Cell,
+    RunFolder,
+    clear_leavings,
+    holding,
+    read_json,
+    to_json,
+    write_json,
+    write_json_if_changed,
+    writing,
+)
 
 
 def test_a_cell_and_its_key_are_one() -> None:
@@ -57,3 +75,78 @@ def test_a_file_that_is_not_json_is_told_with_its_mend(tmp_path: Path) -> None:
     path.write_text("{")
     with pytest.raises(ReproError, match=r"broken\.json: not JSON .*make it anew"):
         read_json(path, mend="make it anew")
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [
+        (errno.ENOSPC, "No space left on device); free some space there, then run the same command again"),
+        (errno.EROFS, "Read-only file system); make the folder writable"),
+    ],
+)
+def test_a_disk_that_does_not_take_a_file_is_one_line_and_leaves_the_old_one(
+    tmp_path: Path, number: int, told: str
+) -> None:
+    path = tmp_path / "kept.json"
+    write_json(path, {"old": 1})
+    with pytest.raises(ReproError) as error, writing(path) as beside:
+        beside.write_text("half")
+        raise OSError(number, os.strerror(number))
+    assert str(error.value).startswith(f"{path}: cannot be written ({told}")
+    assert read_json(path, mend="") == {"old": 1}
+    assert [entry.name for entry in tmp_path.iterdir()] == ["kept.json"]
+
+
+def test_a_file_larger_than_the_system_allows_is_one_line(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(ReproError, match=r"large\.json: cannot be written \(File too large\); raise the limit"):
+            write_json(tmp_path / "large.json", "x" * 2000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not list(tmp_path.iterdir())
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from repro.runs import RunFolder, holding
+with holding(RunFolder("study", Path(sys.argv[1]))):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_one_at_a_time_works_in_a_folder_and_its_death_lets_go(tmp_path: Path) -> None:
+    folder = RunFolder("study", tmp_path)
+    with subprocess.Popen([sys.executable, "-c", HOLDER, str(tmp_path)], stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(ReproError, match="another run is at work here; wait for it to end, or stop it"):
+            holding(folder).__enter__()
+        with holding(RunFolder("other", tmp_path)):
+            pass
+        other.send_signal(signal.SIGKILL)
+    with holding(folder):
+        pass
+    assert not folder.run.exists()
+
+
+def test_the_stages_of_a_run_are_held_by_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = RunFolder("study", tmp_path)
+    with holding(folder):
+        monkeypatch.setenv(HELD, "study")
+        with holding(folder):
+            pass
+
+
+def test_what_killed_stages_left_is_cleared_and_nothing_else(tmp_path: Path) -> None:
+    folder = RunFolder("study", tmp_path)
+    kept = folder.run / "cells" / "kept.json"
+    write_json(kept, {})
+    for left in (kept.parent / f"{WRITING}x.json", folder.report / "figures" / f"{WRITING}y.svg"):
+        left.parent.mkdir(parents=True, exist_ok=True)
+        left.touch()
+    clear_leavings(folder)
+    assert [path for place in (folder.run, folder.report) for path in place.rglob("*") if path.is_file()] == [kept]

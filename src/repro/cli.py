@@ -5,11 +5,12 @@ import os
 import sys
 import warnings
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from repro import __version__
-from repro.errors import ReproError
+from repro.errors import in_words
 
 if TYPE_CHECKING:
     from repro.runs import RunFolder
@@ -20,20 +21,36 @@ Result = TypeVar("Result")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; 0 where it went well, 1 where a guard or a metric failed, 2 where the input is bad."""
+    """Run one command.
+
+    0 where it went well, 1 where a guard or a metric failed, 2 where the input is bad or disk or memory did not
+    suffice, 130 where it was interrupted.
+    """
     options = _parser().parse_args(arguments)
     # Before their import: tqdm's bars are for terminals, ours for logs; timm warns of its own past.
     os.environ.setdefault("TQDM_MININTERVAL", "10")
     warnings.filterwarnings("ignore", category=FutureWarning)
     try:
-        result: int = options.call(options) or 0
-        return result
-    except ReproError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        with _holding(options):
+            result: int = options.call(options) or 0
+            return result
     except KeyboardInterrupt:
         print("stopped; the same command goes on where this one left off", file=sys.stderr)
         return 130
+    except Exception as error:
+        told = in_words(error, " ".join([options.command, *filter(None, [getattr(options, "cell", None)])]))
+        if told is None:
+            raise
+        print(f"error: {told}", file=sys.stderr)
+        return 2
+
+
+def _holding(options: argparse.Namespace) -> AbstractContextManager[None]:
+    if not options.writes:
+        return nullcontext()
+    from repro.runs import RunFolder, holding
+
+    return holding(RunFolder(options.study))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -43,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
         "`reproduce` runs all stages; the others run one alone.",
     )
     parser.add_argument("--version", action="version", version=__version__)
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(metavar="COMMAND", dest="command", required=True)
 
     reproduce = _add(commands, "reproduce", _reproduce, "run what is missing or out of date, up to the paper")
     reproduce.add_argument(
@@ -97,18 +114,19 @@ def _parser() -> argparse.ArgumentParser:
     _add_study(figures)
     figures.add_argument("--only", metavar="FILE", help="draw this one alone, for example metrics.svg")
 
-    _add_study(_add(commands, "verify", _verify, "name files that are altered, missing or stale; exit 1 where any is"))
+    words = "name files that are altered, missing or stale; exit 1 where any is"
+    _add_study(_add(commands, "verify", _verify, words), writes=False)
 
     table = _add(commands, "table", _table, "print one table of the paper as CSV")
-    _add_study(table)
+    _add_study(table, writes=False)
     table.add_argument("name", help="as the paper's first appendix has it, for example scores")
 
     export = _add(commands, "export", _export, "write a crate with tables as CSV and anomaly maps as TIFF")
-    _add_study(export)
+    _add_study(export, writes=False)
     export.add_argument("folder", type=Path, help="folder to make")
 
     view = _add(commands, "view", _view, "serve the paper's page on this machine")
-    _add_study(view)
+    _add_study(view, writes=False)
     view.add_argument("--port", type=int, default=0, help="default: any that is free")
 
     verdicts = _add(commands, "verdicts", _verdicts, "judge the published claims")
@@ -122,7 +140,7 @@ def _parser() -> argparse.ArgumentParser:
     guard.add_argument("--keep-going", action="store_true", help="exit 0 all the same: the paper shows what failed")
 
     regression = _add(commands, "regression", _regression, "compare results.json with the committed baseline")
-    _add_study(regression)
+    _add_study(regression, writes=False)
     regression.add_argument("--baseline", type=Path, help="default: baselines/<study>.json")
     regression.add_argument("--markdown", type=Path, help="append the table to this file, for a CI summary")
     regression.add_argument("--accept", action="store_true", help="make the present results the baseline")
@@ -157,12 +175,14 @@ def _add(
     words: str,
 ) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=words, description=words[0].upper() + words[1:] + ".")
-    parser.set_defaults(call=call, stage=name)
+    parser.set_defaults(call=call, writes=False)
     return parser
 
 
-def _add_study(parser: argparse.ArgumentParser) -> None:
+def _add_study(parser: argparse.ArgumentParser, writes: bool = True) -> None:
+    """Of a command that works in a study's folders; of those that write there, one runs at a time."""
     parser.add_argument("--study", default="embedded", help="name of a study that was begun (default: %(default)s)")
+    parser.set_defaults(writes=writes)
 
 
 def _add_device(parser: argparse.ArgumentParser) -> None:
@@ -204,7 +224,7 @@ def _devices(text: str) -> str:
 def _reproduce(options: argparse.Namespace) -> int:
     from repro.reproduce import Choices, reproduce
 
-    given = {key: value for key, value in vars(options).items() if key not in ("call", "stage")}
+    given = {key: value for key, value in vars(options).items() if key not in ("call", "command", "writes")}
     if options.check is not None:
         import repro.recompute  # noqa: F401  loggers are set on import
 
@@ -235,7 +255,7 @@ def _recorded(options: argparse.Namespace, stage: Callable[["RunFolder"], Result
     from repro.runs import Cell, RunFolder
 
     folder = RunFolder(options.study)
-    with recording(folder, options.stage, Cell.from_key(options.cell) if "cell" in options else None):
+    with recording(folder, options.command, Cell.from_key(options.cell) if "cell" in options else None):
         return stage(folder)
 
 

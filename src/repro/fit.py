@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import sys
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -14,11 +16,13 @@ from anomalib.data.datamodules.base.image import AnomalibDataModule
 from anomalib.engine import Engine
 from lightning.pytorch import Callback, LightningModule, Trainer, seed_everything
 
+from repro import models
 from repro.models.build import build
 from repro.models.registry import MODELS
 from repro.models.weights import describe
 from repro.progress import Progress
-from repro.runs import ARRANGED, Cell, RunFolder, fingerprint, read_json, write_json, writing
+from repro.resume import Resume, begun
+from repro.runs import ARRANGED, Cell, RunFolder, fingerprint, read_json, sha256, write_json, writing
 from repro.study import Study
 
 #: What decides the outcome of training.
@@ -41,16 +45,22 @@ def fit(folder: RunFolder, study: Study, cell: Cell, device: Device) -> None:
     """Train a cell and leave `checkpoint.ckpt` and `fit.json` in its folder.
 
     Weights and order of images follow from the cell's seed; deterministic algorithms are on, and torch warns
-    on standard error where it has none.
+    on standard error where it has none. An interrupted training of EfficientAD goes on from its last epoch.
     """
     variant = study.variants[cell.variant]
     seed_everything(cell.seed, workers=True, verbose=False)
     weights = folder.weights(cell.variant)
     model = build(variant, study.image_size, weights)
     scratch = folder.cell(cell) / "lightning"
+    callbacks: list[Callback] = [_Steps(cell)]
+    resume = None
+    if variant.model == "efficientad":
+        resume = folder.cell(cell) / f"resume-{_identity(folder, study, cell, device)}.ckpt"
+        callbacks.append(Resume(resume))
     limits = MODELS[variant.model].trainer(variant)
-    engine = engine_for(device, scratch, max_epochs=variant.epochs, callbacks=[_Steps(cell)], **limits)
-    engine.fit(model=model, datamodule=datamodule(folder, cell.category))
+    engine = engine_for(device, scratch, max_epochs=variant.epochs, callbacks=callbacks, **limits)
+    data = datamodule(folder, cell.category)
+    engine_run(engine.fit, model=model, datamodule=data, ckpt_path=resume and begun(resume))
     trainer = engine.trainer
     with writing(folder.cell(cell) / "checkpoint.ckpt") as beside:
         trainer.save_checkpoint(beside, weights_only=True)
@@ -60,7 +70,9 @@ def fit(folder: RunFolder, study: Study, cell: Cell, device: Device) -> None:
         "epochs_asked": variant.epochs,
         "epochs_run": trainer.current_epoch,
         "steps": trainer.global_step,
-        "memory_bank": {"patches": bank.shape[0], "dimension": bank.shape[1]} if isinstance(bank, torch.Tensor) else None,
+        "memory_bank": {"patches": bank.shape[0], "dimension": bank.shape[1]}
+        if isinstance(bank, torch.Tensor)
+        else None,
         "efficientnet_modules": sum("efficientnet" in type(module).__name__.lower() for module in model.modules()),
         "weights": {role: record.model_dump() for role, record in describe(variant, weights / "penalty").items()},
         "packages": {name: version(name) for name in PACKAGES},
@@ -68,6 +80,12 @@ def fit(folder: RunFolder, study: Study, cell: Cell, device: Device) -> None:
         "threads": torch.get_num_threads(),
     }
     write_json(folder.cell(cell) / "fit.json", report)
+    if resume:
+        resume.unlink(missing_ok=True)
+
+
+def _size(bank: torch.Tensor) -> dict[str, int]:
+    return {"patches": bank.shape[0], "dimension": bank.shape[1]}
 
 
 def datamodule(folder: RunFolder, category: str) -> AnomalibDataModule:
@@ -115,6 +133,29 @@ def engine_for(device: Device, scratch: Path, **trainer_arguments: Any) -> Engin
     )
 
 
+def engine_run(method: Callable[..., Any], **arguments: Any) -> None:
+    """Call a method of an Engine; where it is interrupted, Lightning ends the process with 1 instead of saying so."""
+    try:
+        method(**arguments)
+    except SystemExit:
+        raise KeyboardInterrupt from None
+
+
+def _identity(folder: RunFolder, study: Study, cell: Cell, device: Device) -> str:
+    """Fingerprint of all that a training must share with the one it goes on from to have its numbers."""
+    code = [Path(__file__), *sorted(Path(models.__file__).parent.glob("*.py"))]
+    content = {
+        "variant": study.variants[cell.variant].model_dump(mode="json", exclude={"seeds", "protocol"}),
+        "image_size": study.image_size,
+        "cell": cell.key,
+        "images": read_json(folder.manifest(cell.category), mend=f"run `repro data --study {folder.study}` first"),
+        "packages": {name: version(name) for name in PACKAGES},
+        "device": [device.accelerator, device.devices, torch.cuda.is_available(), torch.get_num_threads()],
+        "code": [sha256(path) for path in code],
+    }
+    return fingerprint(content)[:16]
+
+
 def _device_name(trainer: Trainer) -> str:
     device = trainer.strategy.root_device
     return f"cuda ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else device.type
@@ -124,9 +165,17 @@ class _Steps(Callback):
     """Tells progress through the training steps."""
 
     def __init__(self, cell: Cell) -> None:
-        self._progress = Progress(f"fit {cell.key}", "steps")
+        self._what, self._before = f"fit {cell.key}", 0
+        self._progress = Progress(self._what, "steps")
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        del pl_module
+        if trainer.current_epoch:
+            self._before = trainer.current_epoch * int(trainer.num_training_batches)
+            print(f"{self._what}: goes on after epoch {trainer.current_epoch} of {trainer.max_epochs}", file=sys.stderr)
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
         del pl_module
         batches = int(trainer.num_training_batches)
-        self._progress(trainer.current_epoch * batches + args[-1] + 1, (trainer.max_epochs or 1) * batches)
+        done = trainer.current_epoch * batches + args[-1] + 1
+        self._progress(done - self._before, (trainer.max_epochs or 1) * batches - self._before)

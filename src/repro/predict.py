@@ -14,7 +14,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer, seed_everythin
 from numpy.typing import NDArray
 
 from repro.errors import ReproError
-from repro.fit import Device, datamodule, engine_for
+from repro.fit import Device, datamodule, engine_for, engine_run
 from repro.models.registry import MODELS, Model
 from repro.progress import Progress
 from repro.runs import Cell, RunFolder, write_json, writing
@@ -39,7 +39,7 @@ def predict(folder: RunFolder, study: Study, cell: Cell, device: Device) -> None
     collected = _Collect(cell, entry)
     scratch = folder.cell(cell) / "lightning"
     engine = engine_for(device, scratch, callbacks=[collected])
-    engine.predict(model=model, datamodule=data, return_predictions=False)
+    engine_run(engine.predict, model=model, datamodule=data, return_predictions=False)
     shutil.rmtree(scratch, ignore_errors=True)
     arrays = collected.arrays()
     embeddings = {name: arrays.pop(name) for name in ("mean", "weighted")}

@@ -1,12 +1,10 @@
 """Reproduce: choose the study, prepare its data, and let the workflow run what is missing or out of date."""
 
 import os
-import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from repro import study as studies
 from repro.data.prepare import prepare
@@ -14,7 +12,8 @@ from repro.errors import ReproError
 from repro.mend import clear
 from repro.models import shipped
 from repro.records import Figures, Guards
-from repro.runs import PROJECT_ROOT, RunFolder, read_record, write_json_if_changed
+from repro.runs import HELD, PROJECT_ROOT, RunFolder, clear_leavings, holding, read_record, write_json_if_changed
+from repro.supervise import supervise
 
 SNAKEFILE = Path(__file__).parent / "workflow" / "Snakefile"
 DEFAULT_ROOT = Path("datasets") / "MVTecAD"
@@ -69,18 +68,16 @@ def choose_study(choices: Choices, root: Path = PROJECT_ROOT) -> tuple[studies.S
 
 
 def reproduce(choices: Choices) -> int:
-    """Bring a study's report up to date; 0 where all guards hold, 1 where a stage or a guard failed."""
+    """Bring a study's report up to date; 0 where all guards hold, 1 where a stage or a guard failed.
+
+    2 where a stage failed for a reason that the user can mend; what it said then stands last on standard error.
+    """
     study, words = choose_study(choices)
     print(words, flush=True)
     folder = RunFolder(study.name)
-    folder.run.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(folder.run / ".lock", timeout=0):
-            return _run(folder, study, choices) if choices.check is None else _check(folder, choices)
-    except Timeout:
-        raise ReproError(
-            "another run is at work here", where=folder.run, mend="wait for it to end, or stop it"
-        ) from None
+    with holding(folder):
+        clear_leavings(folder)
+        return _run(folder, study, choices) if choices.check is None else _check(folder, choices)
 
 
 def _run(folder: RunFolder, study: studies.Study, choices: Choices) -> int:
@@ -102,11 +99,16 @@ def _run(folder: RunFolder, study: studies.Study, choices: Choices) -> int:
     # Manifests that were altered are gone now.
     prepare(folder, study)
     _draw_again_what_is_lost(folder)
+    _forget_old_timings(folder, study)
     command = _command(folder, choices, lost if choices.until == "paper" else [])
-    failed = subprocess.run(command, cwd=folder.root, check=False).returncode
+    failed, told = supervise(command, folder.root, os.environ | {HELD: folder.study})
     if failed:
-        print(f"error: a stage failed, see above; finished stages are kept in {folder.run}", file=sys.stderr)
-        return 1
+        if not told:
+            _write_something(folder)
+        print(f"a stage failed; finished stages are kept in {folder.run}", file=sys.stderr)
+        for line in dict.fromkeys(told) or ["error: the workflow ended early, see above"]:
+            print(line, file=sys.stderr)
+        return 2 if told else 1
     if choices.until != "paper":
         return 0
     guards = read_record(folder.report / "guards.json", Guards, mend="run `nox -s guard`")
@@ -132,6 +134,32 @@ def _draw_again_what_is_lost(folder: RunFolder) -> None:
             listed.unlink()
 
 
+def _forget_old_timings(folder: RunFolder, study: studies.Study) -> None:
+    """Delete timings that are older than what they tell of: killed between the two, a stage has left none.
+
+    The workflow would take the age of the timing for that of the stage's files and run the stage again.
+    """
+    made = {"fit": "fit.json", "predict": "predict.json", "score": "scores.json", "retrieve": "hits.json"}
+    for stage, file in made.items():
+        for cell in study.cells:
+            timing = folder.run / "benchmarks" / stage / f"{cell.key}.tsv"
+            output = folder.cell(cell) / file
+            if timing.is_file() and output.is_file() and timing.stat().st_mtime < output.stat().st_mtime - 1:
+                timing.unlink()
+
+
+def _write_something(folder: RunFolder) -> None:
+    """Raise what is behind a workflow that ended without a stage's word, where that is that nothing can be written."""
+    for place in (folder.root / ".snakemake", folder.run, folder.report):
+        if place.is_dir():
+            try:
+                with tempfile.TemporaryFile(dir=place) as stream:
+                    stream.write(bytes(1 << 16))
+            except OSError as error:
+                error.filename = place
+                raise
+
+
 def _check_qdrant(url: str, folder: RunFolder) -> None:
     from repro.retrieve import qdrant
 
@@ -151,7 +179,8 @@ def _command(folder: RunFolder, choices: Choices, more: list[str]) -> list[str]:
         *("--snakefile", str(SNAKEFILE), "--directory", str(folder.root)),
         *("--cores", str(choices.cores or os.cpu_count() or 1)),
         *("--rerun-triggers", "mtime", "input", "params"),
-        # The lock of `reproduce` goes with its process; Snakemake's would stay behind when it is killed.
-        *("--nolock", "--rerun-incomplete", "--quiet", "rules", "host", "reason"),
+        # The lock of `reproduce` goes with its process; Snakemake's would stay behind when it is killed. A file that is
+        # there is whole, since stages rename: Snakemake need not doubt what it did not see to the end.
+        *("--nolock", "--ignore-incomplete", "--keep-incomplete", "--quiet", "rules", "host", "reason"),
         *("--config", *(f"{key}={value}" for key, value in config.items())),
     ]

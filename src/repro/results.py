@@ -196,10 +196,13 @@ def timings(run: Path, cells: Set[str]) -> dict[str, dict[str, float]]:
     found = {}
     for path in sorted((run / "benchmarks").rglob("*.tsv")):
         with path.open(encoding="utf-8") as stream:
-            row = next(csv.DictReader(stream, delimiter="\t"))
+            row = next(csv.DictReader(stream, delimiter="\t"), {})
         stage, *parts = path.relative_to(run / "benchmarks").with_suffix("").parts
         cell = "/".join(parts)
         if cell not in cells and stage != "receptive-field":
+            continue
+        if not row.get("s"):
+            # The workflow was killed while it wrote it: the stage is done, what it took is not known.
             continue
         peak = row.get("max_rss", "-")
         found[f"{stage} {cell}".strip()] = {

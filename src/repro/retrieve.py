@@ -5,6 +5,7 @@ searched with and without the published label filter, with and without the query
 Qdrant runs embedded, on disk, or on a server.
 """
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from qdrant_client import QdrantClient
 from qdrant_client.models import Distance, FieldCondition, Filter, HasIdCondition, MatchValue, PointStruct, VectorParams
 
 from repro.data.layout import GOOD, defect_of
-from repro.errors import ReproError
+from repro.errors import AGAIN, ReproError
 from repro.progress import Progress
 from repro.ranking import DECIMALS, DEPTH, chance, measured
 from repro.retrieval_records import FeatureRecord, Hit, QueryRecord, SearchRecord
@@ -100,11 +101,16 @@ def qdrant(url: str | None, scratch: Path) -> Iterator[QdrantClient]:
     if url is None:
         scratch.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=scratch, prefix="qdrant-") as folder:
-            client = QdrantClient(path=folder)
             try:
-                yield client
-            finally:
-                client.close()
+                client = QdrantClient(path=folder)
+                try:
+                    yield client
+                finally:
+                    client.close()
+            except sqlite3.OperationalError as error:
+                raise ReproError(
+                    f"cannot be written ({error})", where=scratch, mend=f"free some space there, {AGAIN}"
+                ) from None
         return
     mend = "start the server or leave --qdrant-url out to search embedded"
     try:

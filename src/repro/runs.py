@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from repro.errors import ReproError
+from repro.errors import UNWRITABLE, ReproError, unwritable
 from repro.records import SCHEMA_VERSION
 
 RecordType = TypeVar("RecordType", bound=BaseModel)
@@ -20,6 +21,10 @@ RecordType = TypeVar("RecordType", bound=BaseModel)
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 #: What anomalib calls a VisA folder that is split into training and test images.
 ARRANGED = "visa_pytorch"
+#: Begins the names of files that are being written; where their writer was killed, they stay.
+WRITING = ".writing-"
+#: Environment of the stages of a run: the study whose folders the run holds for them.
+HELD = "REPRO_HELD"
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,11 @@ class RunFolder:
         return self.run / "cells" / cell.key
 
     @property
+    def lock(self) -> Path:
+        """Held by the one process that may write to the study's folders; beside them, so that it makes none."""
+        return self.root / "runs" / f".{self.study}.lock"
+
+    @property
     def ledger(self) -> Path:
         """The verdicts that may not change unnoticed; not every study has them."""
         return self.root / "baselines" / f"{self.study}-verdicts.json"
@@ -102,19 +112,59 @@ class RunFolder:
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[Path]:
-    """Yield a path beside `path` to write to; it takes the place of `path` only when the block ends well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # The suffix stays last because writers such as numpy and matplotlib choose the format by it.
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
-    os.close(handle)
-    beside = Path(name)
+def holding(folder: RunFolder) -> Iterator[None]:
+    """Be the only one to write to a study's folders; the system lets go where the holder dies.
+
+    A stage of a run is held by the run. Raises ReproError where another process is at work there.
+    """
+    from filelock import FileLock, Timeout  # not where a help text is all that is asked
+
+    if os.environ.get(HELD) == folder.study:
+        yield
+        return
+    folder.lock.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder.lock, timeout=0)
     try:
-        yield beside
-        beside.chmod(0o644)
-        beside.replace(path)
+        lock.acquire()
+    except Timeout:
+        mend = "wait for it to end, or stop it"
+        raise ReproError("another run is at work here", where=folder.run, mend=mend) from None
+    try:
+        yield
     finally:
-        beside.unlink(missing_ok=True)
+        lock.release()
+
+
+def clear_leavings(folder: RunFolder) -> None:
+    """Delete what killed stages left half-written; only for who holds the folder."""
+    shutil.rmtree(folder.run / "qdrant", ignore_errors=True)
+    for place in (folder.run, folder.report):
+        for path in place.rglob(f"{WRITING}*"):
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[Path]:
+    """Yield a path beside `path` to write to; it takes the place of `path` only when the block ends well.
+
+    Raises ReproError where the disk is full or the folder cannot be written to.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # The suffix stays last because writers such as numpy and matplotlib choose the format by it.
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=WRITING, suffix=path.suffix)
+        os.close(handle)
+        beside = Path(name)
+        try:
+            yield beside
+            beside.chmod(0o644)
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        raise unwritable(error, path) from None
 
 
 def write_text(path: Path, text: str) -> None:

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import asdict, dataclass
+from io import BytesIO
 from pathlib import Path
 
 import torch
@@ -122,5 +123,8 @@ def _save(recipe: Recipe, state: State, checkpoint: Path) -> None:
         "step": state.step,
         "curve": state.curve,
     }
+    # In memory first: where the disk is full, torch's own writer does not say so.
+    stream = BytesIO()
+    torch.save(content, stream)
     with writing(checkpoint) as beside:
-        torch.save(content, beside)
+        beside.write_bytes(stream.getvalue())

@@ -31,12 +31,15 @@ class LeanEfficientAd(EfficientAd):
         super().__init__(*args, **kwargs)
         #: The teacher's maps, as they leave it, by digest of the image.
         self._seen: dict[bytes, Tensor] = {}
+        #: Penalty images drawn of the present pass over them, and torch's random state before the first was.
+        self._drawn, self._order = 0, torch.empty(0)
 
     def on_train_start(self) -> None:
         """Prepare as anomalib does, and keep the maps that the teacher computes for its channel statistics."""
         keeping = self.model.teacher.register_forward_hook(self._keep)
         super().on_train_start()
         keeping.remove()
+        self._drawn = 0
 
     def on_train_end(self) -> None:
         """Let go of the maps."""
@@ -53,18 +56,39 @@ class LeanEfficientAd(EfficientAd):
                 self._seen[digest] = self.model.teacher(images)
         return self._seen[digest]
 
+    def _penalty(self) -> Tensor:
+        """The next penalty image, (1, 3, H, W); the pass over them goes on from epoch to epoch."""
+        if self._drawn == len(self.imagenet_loader):
+            self.imagenet_iterator, self._drawn = iter(self.imagenet_loader), 0
+        if not self._drawn:
+            self._order = torch.get_rng_state()
+        self._drawn += 1
+        return next(self.imagenet_iterator)[0]
+
+    def penalty_state(self) -> dict[str, Any]:
+        """Where the pass over the penalty images is."""
+        return {"drawn": self._drawn, "order": self._order}
+
+    def restore_penalty(self, state: dict[str, Any]) -> None:
+        """Go to that place, without loading the images before it; torch's random state is another afterwards."""
+        dataset = self.imagenet_loader.dataset
+        read, transform = dataset.loader, dataset.transform
+        self.imagenet_iterator = iter(self.imagenet_loader)
+        torch.set_rng_state(state["order"])
+        dataset.loader, dataset.transform = (lambda _: 0), None
+        for _ in range(state["drawn"]):
+            next(self.imagenet_iterator)
+        dataset.loader, dataset.transform = read, transform
+        self._drawn, self._order = state["drawn"], state["order"]
+
     def training_step(self, batch: Batch, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
         """The loss of one image and one penalty image.
 
         Source: anomalib 2.7, `EfficientAd.training_step`.
         """
         del args, kwargs
-        try:
-            penalty = next(self.imagenet_iterator)[0]
-        except StopIteration:
-            self.imagenet_iterator = iter(self.imagenet_loader)
-            penalty = next(self.imagenet_iterator)[0]
-        loss_st, loss_ae, loss_stae = losses(self.model, batch.image, self._maps(batch.image), penalty.to(self.device))
+        penalty = self._penalty().to(self.device)
+        loss_st, loss_ae, loss_stae = losses(self.model, batch.image, self._maps(batch.image), penalty)
         loss = loss_st + loss_ae + loss_stae
         for name, value in {"st": loss_st, "ae": loss_ae, "stae": loss_stae, "loss": loss}.items():
             self.log(f"train_{name}", value.item(), on_epoch=True, prog_bar=True, logger=True)

@@ -4,6 +4,7 @@ import hashlib
 import os
 import shutil
 from importlib.resources import files
+from io import BytesIO
 from pathlib import Path
 
 import torch
@@ -59,9 +60,12 @@ def place_teacher(variant: EfficientAdVariant, cache: Path) -> None:
             "anomalib does not heed XDG_CACHE_HOME on this platform", where=cache, mend='set teacher = "official"'
         )
     state = random_teacher() if variant.teacher == "random" else distilled_teacher()
-    # Into a stream: given a path, torch writes its name into the file, and equal weights would be other bytes.
-    with writing(_teacher_file(variant)) as beside, beside.open("wb") as stream:
-        torch.save(state, stream)
+    # In memory first: where the disk is full, torch's own writer does not say so, and given a path it writes the name
+    # into the file, so that equal weights would be other bytes.
+    content = BytesIO()
+    torch.save(state, content)
+    with writing(_teacher_file(variant)) as beside:
+        beside.write_bytes(content.getvalue())
 
 
 def random_teacher() -> dict[str, torch.Tensor]:

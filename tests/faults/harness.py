@@ -1,0 +1,241 @@
+"""A small study, run, disturbed and watched from outside."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from repro import study as studies
+from repro.runs import HELD, PROJECT_ROOT, WRITING, RunFolder
+
+NAME = "fault-test"
+FOLDER = RunFolder(NAME)
+#: Where the table is kept, and what an undisturbed run gave.
+KEPT = PROJECT_ROOT / "runs" / "faults"
+STUDY = KEPT / f"{NAME}.toml"
+COMPARED = ("results.json", "paper.pdf")
+INJECT = Path(__file__).parent / "inject"
+#: What a stage of a cell leaves.
+OUTPUTS = {
+    "fit": ("checkpoint.ckpt", "fit.json"),
+    "predict": ("predictions.npz", "embeddings.npz", "predict.json"),
+    "score": ("scores.json",),
+    "retrieve": ("hits.json",),
+}
+#: Seconds in which all processes of a run must be gone.
+GONE = 2.0
+
+
+@dataclass(frozen=True)
+class Ended:
+    status: int
+    #: Of standard error and output.
+    lines: list[str]
+
+    def assert_told(self, *words: str) -> None:
+        """One line, the last, says what, where and what to do; no traceback of ours before it."""
+        assert self.status == 2, self.lines[-30:]
+        last = self.lines[-1]
+        assert last.startswith("error: "), self.lines[-30:]
+        assert all(word in last for word in words), last
+        assert not [line for line in self.lines if line.startswith("Traceback")], self.lines[-60:]
+
+
+def write_study() -> None:
+    """The smoke study under another name, with epochs enough to be stopped between, and fewer images in each."""
+    text = (studies.STUDIES / "smoke.toml").read_text(encoding="utf-8")
+    text = (
+        text.replace('name = "smoke"', f'name = "{NAME}"')
+        .replace("epochs = 1\n", "epochs = 3\n")
+        .replace("train = 4\n", "train = 2\n")
+    )
+    STUDY.parent.mkdir(parents=True, exist_ok=True)
+    STUDY.write_text(text, encoding="utf-8")
+
+
+def clear() -> None:
+    for place in (FOLDER.run, FOLDER.report):
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def start(*more: str, command: str = "reproduce", faults: Path | None = None, limit: str = "") -> subprocess.Popen[str]:
+    """Begin `repro reproduce`, or a stage, in a group of its own as a terminal would; `limit` is shell before it."""
+    study = str(STUDY) if command == "reproduce" else NAME
+    cores = ["--cores", "1"] if command == "reproduce" else []
+    call = [sys.executable, "-m", "repro", command, "--study", study, *cores, *more]
+    environment = dict(os.environ)
+    environment.pop(HELD, None)
+    paths = [str(PROJECT_ROOT / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    if faults is not None:
+        environment["REPRO_FAULTS"] = str(faults)
+        paths.insert(0, str(INJECT))
+    environment["PYTHONPATH"] = os.pathsep.join(paths)
+    log = (KEPT / "log.txt").open("w+", encoding="utf-8", errors="replace")
+    process = subprocess.Popen(
+        ["bash", "-c", f'{limit} exec "$@"', "bash", *call],
+        cwd=PROJECT_ROOT,
+        env=environment,
+        text=True,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        process_group=0,
+        # A shell that runs us in the background has them ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL) and None,
+    )
+    process.log = log  # type: ignore[attr-defined]
+    return process
+
+
+def end(process: subprocess.Popen[str]) -> Ended:
+    """Wait for its end, and read what it said."""
+    process.wait()
+    log = process.log  # type: ignore[attr-defined]
+    log.seek(0)
+    lines = [line.rstrip() for line in log.read().replace("\r", "\n").split("\n") if line.strip()]
+    log.close()
+    with (KEPT / "all.log").open("a", encoding="utf-8") as stream:
+        stream.write("\n".join([*lines, f"--- status {process.returncode}", ""]))
+    return Ended(process.returncode, lines)
+
+
+def run(*more: str, command: str = "reproduce", limit: str = "") -> Ended:
+    return end(start(*more, command=command, limit=limit))
+
+
+def family(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    """The process and all that it started, directly or not."""
+    try:
+        root = psutil.Process(process.pid)
+        return [root, *root.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def stage_of(process: psutil.Process) -> str | None:
+    """`fit efficientad`, `score patchcore`, `figures`; None where it is no stage."""
+    try:
+        words = process.cmdline()
+    except psutil.Error:
+        return None
+    if "repro" not in words[:3] or words[1:2] != ["-m"] or words[3] == "reproduce":
+        return None
+    cell = words[words.index("--cell") + 1].split("/")[0] if "--cell" in words else ""
+    return f"{words[3]} {cell}".strip()
+
+
+def at_work(process: subprocess.Popen[str]) -> tuple[str | None, psutil.Process | None]:
+    """The stage that runs now."""
+    for one in family(process):
+        if stage := stage_of(one):
+            return stage, one
+    return None, None
+
+
+def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
+    living = []
+    for one in processes:
+        try:
+            if one.is_running() and one.status() != psutil.STATUS_ZOMBIE:
+                living.append(one)
+        except psutil.NoSuchProcess:
+            continue
+    return living
+
+
+def assert_gone(processes: list[psutil.Process]) -> float:
+    """Seconds until none of them lives; fails after `GONE`."""
+    begun = time.monotonic()
+    while left := alive(processes):
+        assert time.monotonic() - begun < GONE, [" ".join(one.cmdline()) for one in left]
+        time.sleep(0.02)
+    return time.monotonic() - begun
+
+
+class Finished:
+    """Remembers the files of each finished stage of a cell, and sees whether they are ever made again."""
+
+    def __init__(self) -> None:
+        self._path = KEPT / "finished.json"
+        self._seen: dict[str, Any] = json.loads(self._path.read_text()) if self._path.is_file() else {}
+        self.stages = len(self._seen)
+
+    def look(self) -> None:
+        """Nothing that was finished may be another file now."""
+        for cell in sorted((FOLDER.run / "cells").glob("*/*/seed*")):
+            for stage, names in OUTPUTS.items():
+                if all((cell / name).is_file() for name in names):
+                    now = [[(cell / name).stat().st_ino, (cell / name).stat().st_mtime_ns] for name in names]
+                    key = f"{cell.relative_to(FOLDER.run)} {stage}"
+                    assert self._seen.setdefault(key, now) == now, f"{key} was done again"
+        self.stages = len(self._seen)
+        self._path.write_text(json.dumps(self._seen))
+
+
+def assert_nothing_half() -> None:
+    """No file that is read under its own name is half-written: each JSON parses, each archive is whole."""
+    import zipfile
+
+    for place in (FOLDER.run, FOLDER.report):
+        for path in place.rglob("*"):
+            if path.name.startswith(WRITING):
+                continue
+            if path.suffix == ".json":
+                json.loads(path.read_text(encoding="utf-8"))
+            elif path.suffix in (".npz", ".ckpt") and "lightning" not in path.parts:
+                with zipfile.ZipFile(path) as archive:
+                    assert archive.testzip() is None, path
+
+
+def compared() -> dict[str, bytes]:
+    return {name: (FOLDER.report / name).read_bytes() for name in COMPARED}
+
+
+def record(kind: str, where: str, outcome: str, seconds: float | None = None) -> None:
+    """A line of the table of faults."""
+    path = KEPT / "faults.jsonl"
+    row = {"kind": kind, "where": where, "outcome": outcome, "seconds": seconds}
+    with path.open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps(row) + "\n")
+
+
+def table() -> str:
+    """The faults so far, by kind and place: times injected, outcomes."""
+    path = KEPT / "faults.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault((row["kind"], row["where"]), []).append(row)
+    lines = ["| fault | where | times | outcome |", "|---|---|---|---|"]
+    for (kind, where), those in groups.items():
+        slowest = max((row["seconds"] for row in those if row["seconds"] is not None), default=None)
+        took = "" if slowest is None else f"; all processes gone within {max(slowest, 0.01):.2f} s"
+        lines.append(f"| {kind} | {where} | {len(those)} | {', '.join(sorted({r['outcome'] for r in those}))}{took} |")
+    return "\n".join([*lines, f"| all | | {len(rows)} | |", ""])
+
+
+@contextmanager
+def mounted(place: Path, *arguments: str) -> Iterator[None]:
+    """A mount for the while; as root only."""
+    subprocess.run(["mount", *arguments, str(place)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+def seeded() -> random.Random:
+    """Random numbers of $REPRO_FAULTS_SEED, or of a seed that is printed."""
+    seed = int(os.environ.get("REPRO_FAULTS_SEED", time.time_ns() % 10**6))
+    print(f"seed of the faults: {seed} (again with REPRO_FAULTS_SEED={seed})", file=sys.stderr)
+    return random.Random(seed)
