@@ -54,6 +54,9 @@ def _parser() -> argparse.ArgumentParser:
         help="last thing to make (default: %(default)s)",
     )
     reproduce.add_argument("--cores", type=_positive, help="cores to use (default: all)")
+    reproduce.add_argument(
+        "--dry-run", action="store_true", help="print cells, expected hours, disk and memory; start nothing"
+    )
     _add_device(reproduce)
     _add_qdrant(reproduce)
 

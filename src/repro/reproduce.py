@@ -11,6 +11,8 @@ from filelock import FileLock, Timeout
 from repro import study as studies
 from repro.data.prepare import prepare
 from repro.errors import ReproError
+from repro.estimate import Estimate, estimate
+from repro.forecast import check_room, forecast
 from repro.models import shipped
 from repro.records import Figures, Guards
 from repro.runs import PROJECT_ROOT, RunFolder, read_record, write_json_if_changed
@@ -32,6 +34,7 @@ class Choices:
     devices: str = "1"
     qdrant_url: str | None = None
     cores: int | None = None
+    dry_run: bool = False
 
 
 def choose_study(choices: Choices, root: Path = PROJECT_ROOT) -> tuple[studies.Study, str]:
@@ -55,7 +58,7 @@ def choose_study(choices: Choices, root: Path = PROJECT_ROOT) -> tuple[studies.S
             )
     elif choices.data_root is None and study.data.root is not None:
         found = Path(study.data.root)
-    elif found is None:
+    elif found is None and not choices.dry_run:
         raise ReproError(
             "needs images on disk and none are given",
             where=f"study {study.name}",
@@ -66,10 +69,18 @@ def choose_study(choices: Choices, root: Path = PROJECT_ROOT) -> tuple[studies.S
 
 
 def reproduce(choices: Choices) -> int:
-    """Bring a study's report up to date; 0 where all guards hold, 1 where a stage or a guard failed."""
+    """Bring a study's report up to date; 0 where all guards hold, 1 where a stage or a guard failed.
+
+    A dry run prints what that takes; ReproError where this machine has no room for it.
+    """
     study, words = choose_study(choices)
     print(words, flush=True)
     folder = RunFolder(study.name)
+    if choices.dry_run:
+        found = _estimate(folder, study, choices)
+        print(forecast(folder, study, found))
+        check_room(folder, found)
+        return 0
     folder.run.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder.run / ".lock", timeout=0):
@@ -85,6 +96,7 @@ def _run(folder: RunFolder, study: studies.Study, choices: Choices) -> int:
         _check_qdrant(choices.qdrant_url, folder)
     shipped.check(study)
     prepare(folder, study)
+    check_room(folder, _estimate(folder, study, choices))
     write_json_if_changed(folder.study_file, study.model_dump(mode="json"))
     write_json_if_changed(folder.run / "queries.json", study.queries)
     for cell in study.cells:
@@ -105,6 +117,14 @@ def _run(folder: RunFolder, study: studies.Study, choices: Choices) -> int:
     guards = read_record(folder.report / "guards.json", Guards, mend="run `nox -s guard`")
     print(f"{folder.report / 'paper.pdf'}: {guards.passed} of {guards.passed + guards.failed} guards hold")
     return 1 if guards.failed else 0
+
+
+def _estimate(folder: RunFolder, study: studies.Study, choices: Choices) -> Estimate:
+    return estimate(folder, study, cores=_cores(choices), accelerator=choices.accelerator)
+
+
+def _cores(choices: Choices) -> int:
+    return choices.cores or os.cpu_count() or 1
 
 
 def _draw_again_what_is_lost(folder: RunFolder) -> None:
@@ -133,7 +153,7 @@ def _command(folder: RunFolder, choices: Choices) -> list[str]:
     return [
         *(sys.executable, "-m", "snakemake", choices.until),
         *("--snakefile", str(SNAKEFILE), "--directory", str(folder.root)),
-        *("--cores", str(choices.cores or os.cpu_count() or 1)),
+        *("--cores", str(_cores(choices))),
         *("--rerun-triggers", "mtime", "input", "params"),
         # The lock of `reproduce` goes with its process; Snakemake's would stay behind when it is killed.
         *("--nolock", "--rerun-incomplete", "--quiet", "rules", "host", "reason"),
