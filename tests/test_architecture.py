@@ -14,6 +14,7 @@ PACKAGE = Path(repro.__file__).parent
 #: A module may import only modules above it. Modules on one line know nothing of each other.
 ORDER = [
     {"errors", "record"},
+    {"predictions"},
     {"retrieval_records", "cost_records"},
     {"records"},
     {"runs", "progress", "trace"},

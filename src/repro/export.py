@@ -21,8 +21,8 @@ from repro import __version__
 from repro.errors import ReproError
 from repro.paper import read_inputs
 from repro.paper_view import Inputs
+from repro.predictions import load
 from repro.runs import Cell, RunFolder, read_json, write_text
-from repro.score import load
 from repro.tables import all_tables
 
 PROFILE = "https://w3id.org/ro/wfrun/process/0.5"

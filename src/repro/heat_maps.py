@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from repro.errors import ReproError
 from repro.metrics import normalise
 from repro.photographs import Photograph
+from repro.predictions import load
 from repro.records import FigureRecord, HeatMap, Results
 from repro.runs import Cell, RunFolder
 from repro.scope import shown_categories
-from repro.score import load
 from repro.sheet import HEIGHT, WIDTH, Picture, Sheet, file_name
 
 PLACES = {"median": "of median rank", "worst": "found least anomalous"}
