@@ -5,7 +5,7 @@ from example_predictions import random_predictions
 from repro import metrics
 from repro.bootstrap import image_counts, pixel_counts
 from repro.crossfit import halves, sound
-from repro.metrics import Predictions
+from repro.predictions import Predictions
 from repro.records import SoundRecord
 
 

@@ -11,9 +11,9 @@ import pytest
 import smoke
 
 from repro import study as studies
+from repro.predictions import load
 from repro.records import Environment, Guards, Results, Verdicts
 from repro.runs import PROJECT_ROOT, Cell, RunFolder, read_record
-from repro.score import load
 from repro.verify import verify
 
 REPORT_FILES = (

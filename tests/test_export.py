@@ -9,8 +9,8 @@ from sklearn.metrics import roc_auc_score
 
 from repro.errors import ReproError
 from repro.export import export, uncropped
+from repro.predictions import load
 from repro.runs import Cell
-from repro.score import load
 
 
 def test_what_is_exported_can_be_scored_anew_by_anyone(smoke_run: smoke.Run, tmp_path: Path) -> None:

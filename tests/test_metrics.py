@@ -5,7 +5,7 @@ from anomalib.metrics.aupro import _AUPRO
 from example_predictions import random_predictions
 
 from repro import metrics
-from repro.metrics import Predictions
+from repro.predictions import Predictions
 
 
 def test_the_threshold_is_the_lowest_score_of_highest_f1() -> None:

@@ -14,7 +14,7 @@ from qdrant_client.models import Filter
 
 from repro import crossfit, metrics, receptive_field, retrieve, score
 from repro.claims.judge import judge
-from repro.metrics import Predictions
+from repro.predictions import Predictions
 from repro.receptive_field import Field, Layer
 from repro.records import LayerRecord, Results
 from repro.runs import PROJECT_ROOT

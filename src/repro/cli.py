@@ -78,6 +78,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     reproduce.add_argument("--cores", type=_positive, help="cores to use (default: all)")
     reproduce.add_argument(
+        "--dry-run", action="store_true", help="print cells, expected hours, disk and memory; start nothing"
+    )
+    reproduce.add_argument(
         "--check",
         type=int,
         nargs="?",

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from repro.bootstrap import Counts, Curve, chunks, interval, weights
 from repro.data.layout import defect_of
-from repro.metrics import Bools, Floats, Predictions, best_threshold
+from repro.metrics import best_threshold
+from repro.predictions import Bools, Floats, Predictions
 from repro.records import Fold, Leak, SoundRecord, Thresholds
 
 Halves = NDArray[np.int64]

@@ -19,10 +19,10 @@ from rocrate.rocrate import ROCrate
 
 from repro import __version__
 from repro.errors import ReproError
-from repro.paper import read_inputs, to_markdown
+from repro.paper import read_inputs
 from repro.paper_view import Inputs
+from repro.predictions import load
 from repro.runs import Cell, RunFolder, read_json, write_text
-from repro.score import load
 from repro.tables import all_tables
 
 PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
@@ -58,7 +58,7 @@ def export(folder: RunFolder, target: Path, progress: Callable[[int, int], None]
     beside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
     try:
         shutil.copytree(folder.report, beside / "report")
-        for name, text in all_tables(to_markdown(inputs)).items():
+        for name, text in all_tables(inputs).items():
             write_text(beside / "tables" / name, text)
         keys = list(inputs.results.cells)
         for number, key in enumerate(keys, 1):

@@ -1,6 +1,7 @@
 """Figure view: a figure's record in, the places in results.json that it is drawn from out."""
 
 from repro.records import FigureRecord, Results
+from repro.scope import shown_categories
 from repro.trace import Source
 
 FILE = "results.json"
@@ -10,15 +11,17 @@ def made_from(figure: FigureRecord, results: Results) -> tuple[Source, ...]:
     """Where a figure's numbers stand; maps and photographs lie in the run's folder and are named by these."""
     keys = [key for key, cell in results.cells.items() if figure.category in (None, cell.category)]
     first = [key for key in keys if results.cells[key].seed == results.seeds(results.cells[key].variant)[0]]
+    categories = shown_categories(results)
+    shown = [key for key in first if results.cells[key].category in categories]
     match figure.kind:
         case "pipeline":
             return (Source("src/repro/workflow/Snakefile", ()),)
         case "metrics":
             return tuple(Source(FILE, ("cells", key, "metrics")) for key in keys)
         case "distributions":
-            return tuple(Source(FILE, ("cells", key, name)) for name in ("scores", "thresholds") for key in first)
+            return tuple(Source(FILE, ("cells", key, name)) for name in ("scores", "thresholds") for key in shown)
         case "curves" | "contact_sheet":
-            return tuple(Source(FILE, ("cells", key, "scores")) for key in first)
+            return tuple(Source(FILE, ("cells", key, "scores")) for key in shown)
         case "heat_maps":
             thresholds = tuple(Source(FILE, ("cells", key, "thresholds")) for key in first)
             return (Source(FILE, ("heat_maps",)), *thresholds)

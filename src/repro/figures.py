@@ -16,6 +16,7 @@ from repro.photographs import photographs
 from repro.plots import curves, distributions, growth, metric_dots
 from repro.records import Figures, Results
 from repro.runs import RunFolder, read_record, write_json
+from repro.scope import shown_categories
 from repro.sheet import STYLE, Picture, free_name
 from repro.similarity import similarity
 
@@ -51,22 +52,23 @@ def draw(folder: RunFolder, progress: Callable[[int, int], None] | None = None, 
 
 def _pictures(folder: RunFolder, results: Results) -> Iterator[Picture]:
     photograph = photographs(folder, results)
+    shown = shown_categories(results)
     yield pipeline()
     yield metric_dots(results)
     yield distributions(results)
     yield curves(results)
     if results.heat_maps:
         yield overview(folder, results, photograph)
-    for category in results.study.categories:
+    for category in shown:
         yield from heat_maps(folder, results, category, photograph)
     for variant in results.variants:
-        for category in results.study.categories:
+        for category in shown:
             yield from similarity(results, variant, category, photograph)
     yield from receptive_field(results, photograph)
     path = folder.report.parent / "bench.json"
     if path.is_file():
         yield growth(read_record(path, Bench, mend="run `nox -s bench`"))
-    for category in results.study.categories:
+    for category in shown:
         yield contact_sheet(folder, results, category, photograph)
 
 

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from repro.errors import ReproError
 from repro.metrics import normalise
 from repro.photographs import Photograph
+from repro.predictions import load
 from repro.records import FigureRecord, HeatMap, Results
 from repro.runs import Cell, RunFolder
-from repro.score import load
+from repro.scope import shown_categories
 from repro.sheet import HEIGHT, WIDTH, Picture, Sheet, file_name
 
 PLACES = {"median": "of median rank", "worst": "found least anomalous"}
@@ -50,7 +51,7 @@ class Seen:
 
 def overview(folder: RunFolder, results: Results, photograph: Photograph) -> Picture:
     """One image of each category: input, map of each variant, ground truth."""
-    chosen = [one for category in results.study.categories for one in _middle(results, category)]
+    chosen = [one for category in shown_categories(results) for one in _middle(results, category)]
     rows = {one.category: one for one in chosen}
     said = "; ".join(f"{one.category}, {one.defect} ({one.image.rsplit('/', 1)[-1]})" for one in rows.values())
     alt = (

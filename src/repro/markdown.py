@@ -4,7 +4,7 @@ A number without a source, typed into a template or reckoned without a trace, st
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -230,6 +230,7 @@ class Printer:
         """What the template may pipe a value through."""
         return {one.__name__: one for one in (code, path, words, literal, lower_first, marked)} | {
             "series": self.series,
+            "to": self.to,
             "stated": self.stated,
             "length_of": count,
             **{one.__name__: self._traced(one) for one in NUMBERS},
@@ -256,6 +257,10 @@ class Printer:
         """Items as a sentence lists them: `a`, `a and b`, `a, b and c`."""
         shown = [self.show(item) for item in items]
         return Marked(" and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown))
+
+    def to(self, ends: Sequence[object]) -> Marked:
+        """The least and the greatest of some numbers, or the one that all are: `5`, `3 to 5`."""
+        return Marked(" to ".join(self.show(end) for end in ends))
 
     def stated(self, text: str) -> Marked:
         """A sentence of a record with a mark on each number in it."""

@@ -3,34 +3,14 @@
 Scores and maps are float32 and raw, in the model's own units. `labels` and `masks` are True where anomalous.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import label
 from sklearn.metrics import auc, average_precision_score, precision_recall_curve, roc_auc_score
 
+from repro.predictions import Bools, Floats, Predictions
 from repro.records import Metrics, RawMetrics, Thresholds
 
-Floats = NDArray[np.float32]
-Bools = NDArray[np.bool_]
 DECIMALS = 6
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """What a cell predicts for the test images of its category."""
-
-    #: [N]
-    scores: Floats
-    #: [N, H, W]
-    maps: Floats
-    #: [N, H, W]
-    masks: Bools
-    #: [N]
-    labels: Bools
-    #: [N], names relative to the data root.
-    images: NDArray[np.str_]
 
 
 def thresholds(predictions: Predictions) -> Thresholds:

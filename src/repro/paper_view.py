@@ -27,6 +27,7 @@ from repro.records import (
 from repro.references_view import reference_table
 from repro.retrieval_view import search
 from repro.stat import Spread, Stat, mean, stat
+from repro.summary_view import summary
 from repro.trace import count, resolve, traced
 
 METRICS = ("image_auroc", "image_f1", "pixel_auroc", "pixel_f1", "image_ap", "pixel_ap", "aupro")
@@ -47,6 +48,8 @@ class Inputs:
     #: None where nothing was measured.
     bench: Bench | None = None
     constants: Mapping[str, Any] = field(default_factory=dict)
+    #: Whether a table lists every cell, however many there are.
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,7 @@ def view(inputs: Inputs) -> dict[str, Any]:
         "receptive_field": _receptive_field(results),
         "verdicts": ledger(verdicts, results),
         "limits": _limits(results, names),
+        "summary": None if inputs.whole else summary(results),
         "ablations": ablations(inputs.ablations, results),
         "constants": inputs.constants,
     }

@@ -15,7 +15,8 @@ from repro.cost_records import Bench, CostPair
 from repro.data.layout import GOOD
 from repro.records import CellRecord, FigureRecord, Results
 from repro.runs import Cell
-from repro.sheet import LOOKS, SIZE, WIDTH, Picture, Sheet, drawable
+from repro.scope import shown_categories
+from repro.sheet import HEIGHT, LOOKS, SIZE, WIDTH, Picture, Sheet, drawable
 
 #: The published metrics: title of the panel.
 METRICS = {
@@ -41,7 +42,8 @@ def metric_dots(results: Results) -> Picture:
 
 def _metric_dots(results: Results) -> Sheet:
     categories, names = results.study.categories, results.names
-    step = 0.28 * len(names) + 0.25
+    apart = min(0.28, ((HEIGHT - 2.5) / len(categories) - 0.25) / len(names))
+    step = apart * len(names) + 0.25
     height, left, gap = step * len(categories), 2.1, 0.35
     width = (WIDTH - left - 0.3) / len(METRICS) - gap
     sheet = Sheet(0.55 + height + 1.3)
@@ -58,7 +60,7 @@ def _metric_dots(results: Results) -> Sheet:
                 sheet.text(left - 0.25, middle, category, left - 0.35, 8, ha="right", va="center")
             for place, (variant, look) in enumerate(zip(names, _looks(names), strict=True)):
                 values = _values(results, variant, category, metric)
-                y = row + (place - (len(names) - 1) / 2) * 0.28 / step
+                y = row + (place - (len(names) - 1) / 2) * apart / step
                 axes.plot([min(values), max(values)], [y, y], color=look["color"], linewidth=1.2, clip_on=False)
                 axes.plot([fmean(values)], [y], linestyle="", markersize=4.5, clip_on=False, zorder=3, **_dot(look))
     sheet.legend(sheet.height - 0.28, _legend(names, lines=False))
@@ -70,7 +72,7 @@ def distributions(results: Results) -> Picture:
     names = results.names
     said = []
     for variant, name in names.items():
-        for category in results.study.categories:
+        for category in shown_categories(results):
             cell = _first(results, variant, category)
             missed = sum(not cell.calls_anomalous(one) for one in cell.scores if one.defect != GOOD)
             false = sum(cell.calls_anomalous(one) for one in cell.scores if one.defect == GOOD)
@@ -80,7 +82,7 @@ def distributions(results: Results) -> Picture:
 
 
 def _distributions(results: Results) -> Sheet:
-    rows = [(category, *pair) for category in results.study.categories for pair in results.names.items()]
+    rows = [(category, *pair) for category in shown_categories(results) for pair in results.names.items()]
     columns = min(len(results.names), 3) or 1
     left, top, gap, high = 0.2, 0.45, 0.35, 1.0
     wide = (WIDTH - left - 0.2) / columns - gap
@@ -117,7 +119,7 @@ def curves(results: Results) -> Picture:
     said = [
         f"{name}, {category}: AUROC {_first(results, variant, category).metrics.image_auroc:.3f}, "
         f"average precision {_first(results, variant, category).metrics.image_ap:.3f}"
-        for category in results.study.categories
+        for category in shown_categories(results)
         for variant, name in names.items()
     ]
     alt = f"ROC and precision-recall curves of the image scores, one pair a category. {'; '.join(said)}."
@@ -125,7 +127,7 @@ def curves(results: Results) -> Picture:
 
 
 def _curves(results: Results) -> Sheet:
-    categories = results.study.categories
+    categories = shown_categories(results)
     columns = min(len(categories), 4)
     left, top, gap = 1.1, 0.5, 0.55
     side = min((WIDTH - left - 0.2) / columns - gap, 4.6)

@@ -9,6 +9,8 @@ from pathlib import Path
 from repro import study as studies
 from repro.data.prepare import prepare
 from repro.errors import ReproError
+from repro.estimate import Estimate, estimate
+from repro.forecast import check_room, forecast
 from repro.mend import clear
 from repro.models import shipped
 from repro.records import Figures, Guards
@@ -34,6 +36,7 @@ class Choices:
     cores: int | None = None
     #: Seed that draws the cell to compute again; None: reproduce.
     check: int | None = None
+    dry_run: bool = False
 
 
 def choose_study(choices: Choices, root: Path = PROJECT_ROOT) -> tuple[studies.Study, str]:
@@ -57,7 +60,7 @@ def choose_study(choices: Choices, root: Path = PROJECT_ROOT) -> tuple[studies.S
             )
     elif choices.data_root is None and study.data.root is not None:
         found = Path(study.data.root)
-    elif found is None:
+    elif found is None and not choices.dry_run:
         raise ReproError(
             "needs images on disk and none are given",
             where=f"study {study.name}",
@@ -70,11 +73,17 @@ def choose_study(choices: Choices, root: Path = PROJECT_ROOT) -> tuple[studies.S
 def reproduce(choices: Choices) -> int:
     """Bring a study's report up to date; 0 where all guards hold, 1 where a stage or a guard failed.
 
-    2 where a stage failed for a reason that the user can mend; what it said then stands last on standard error.
+    2 where a stage failed for a reason that the user can mend; what it said then stands last on standard error. A dry
+    run prints what that takes. Raises ReproError where this machine has no room for it.
     """
     study, words = choose_study(choices)
     print(words, flush=True)
     folder = RunFolder(study.name)
+    if choices.dry_run:
+        found = _estimate(folder, study, choices)
+        print(forecast(folder, study, found))
+        check_room(folder, found)
+        return 0
     with holding(folder):
         clear_leavings(folder)
         return _run(folder, study, choices) if choices.check is None else _check(folder, choices)
@@ -85,6 +94,7 @@ def _run(folder: RunFolder, study: studies.Study, choices: Choices) -> int:
         _check_qdrant(choices.qdrant_url, folder)
     shipped.check(study)
     prepare(folder, study)
+    check_room(folder, _estimate(folder, study, choices))
     write_json_if_changed(folder.study_file, study.model_dump(mode="json"))
     write_json_if_changed(folder.run / "queries.json", study.queries)
     for cell in study.cells:
@@ -123,6 +133,14 @@ def _check(folder: RunFolder, choices: Choices) -> int:
     assert choices.check is not None
     study = studies.load_resolved(folder)
     return recompute(folder, study, choices.check, Device(choices.accelerator, choices.devices), choices.cores)
+
+
+def _estimate(folder: RunFolder, study: studies.Study, choices: Choices) -> Estimate:
+    return estimate(folder, study, cores=_cores(choices), accelerator=choices.accelerator)
+
+
+def _cores(choices: Choices) -> int:
+    return choices.cores or os.cpu_count() or 1
 
 
 def _draw_again_what_is_lost(folder: RunFolder) -> None:
@@ -177,7 +195,7 @@ def _command(folder: RunFolder, choices: Choices, more: list[str]) -> list[str]:
     return [
         *(sys.executable, "-m", "snakemake", choices.until, *more),
         *("--snakefile", str(SNAKEFILE), "--directory", str(folder.root)),
-        *("--cores", str(choices.cores or os.cpu_count() or 1)),
+        *("--cores", str(_cores(choices))),
         *("--rerun-triggers", "mtime", "input", "params"),
         # The lock of `reproduce` goes with its process; Snakemake's would stay behind when it is killed. A file that is
         # there is whole, since stages rename: Snakemake need not doubt what it did not see to the end.

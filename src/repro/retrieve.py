@@ -19,11 +19,11 @@ from qdrant_client.models import Distance, FieldCondition, Filter, HasIdConditio
 
 from repro.data.layout import GOOD, defect_of
 from repro.errors import AGAIN, ReproError
+from repro.predictions import load
 from repro.progress import Progress
 from repro.ranking import DECIMALS, DEPTH, chance, measured
 from repro.retrieval_records import FeatureRecord, Hit, QueryRecord, SearchRecord
 from repro.runs import Cell, RunFolder, fingerprint, write_json
-from repro.score import load
 from repro.study import Study
 
 PUBLISHED_DIMENSION = 1024

@@ -1,9 +1,7 @@
 """Score: a cell's predictions in, its metrics with intervals and both kinds of thresholds out."""
 
 import hashlib
-import zipfile
 from dataclasses import astuple
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +10,8 @@ from repro import bootstrap
 from repro.crossfit import sound
 from repro.data.layout import defect_of
 from repro.errors import ReproError
-from repro.metrics import Predictions, metrics, raw_metrics, rounded, thresholds
+from repro.metrics import metrics, raw_metrics, rounded, thresholds
+from repro.predictions import Predictions, load
 from repro.runs import Cell, RunFolder, write_json
 
 
@@ -20,18 +19,6 @@ def score(folder: RunFolder, cell: Cell) -> None:
     """Score a cell's predictions.npz into scores.json in its folder."""
     predictions = load(folder.cell(cell) / "predictions.npz")
     write_json(folder.cell(cell) / "scores.json", judge(predictions))
-
-
-def load(path: Path) -> Predictions:
-    """Read a predictions.npz; ReproError where there is none or it holds something else."""
-    mend = "run `nox -s evaluate` to make it"
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
-            return Predictions(**arrays)
-    except FileNotFoundError:
-        raise ReproError("no such file", where=path, mend=mend) from None
-    except (OSError, ValueError, TypeError, zipfile.BadZipFile) as error:
-        raise ReproError(f"not a file of predictions ({error})", where=path, mend=mend) from None
 
 
 def judge(predictions: Predictions) -> dict[str, Any]:

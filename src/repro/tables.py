@@ -3,24 +3,33 @@
 import csv
 import io
 import re
+from dataclasses import replace
 
 from repro.errors import ReproError
-from repro.markdown import MARK, TableText, Written
+from repro.markdown import MARK, TableText
 from repro.paper import read_inputs, to_markdown
+from repro.paper_view import Inputs
 from repro.runs import RunFolder
 
 
 def table(folder: RunFolder, name: str) -> str:
     """One table of a study's paper, made from the records as they are now; ReproError where none has that name."""
-    written = to_markdown(read_inputs(folder.report))
+    inputs = read_inputs(folder.report)
+    # A large paper sums up what is listed here.
+    written = to_markdown(replace(inputs, whole=True))
+    if name not in written.tables:
+        written = to_markdown(inputs)
     if name not in written.tables:
         raise ReproError("is none of the paper's tables", where=name, mend=f"choose one of {', '.join(written.tables)}")
     return to_csv(written.tables[name])
 
 
-def all_tables(written: Written) -> dict[str, str]:
-    """Every table by file name, in the order of the paper."""
-    return {f"table-{one.number:02}-{name}.csv": to_csv(one) for name, one in written.tables.items()}
+def all_tables(inputs: Inputs) -> dict[str, str]:
+    """Every table by file name, in the order of the paper; each cell listed, however many the paper sums up."""
+    written, whole = to_markdown(inputs), to_markdown(replace(inputs, whole=True))
+    return {
+        f"table-{one.number:02}-{name}.csv": to_csv(whole.tables.get(name, one)) for name, one in written.tables.items()
+    }
 
 
 def to_csv(table: TableText) -> str:

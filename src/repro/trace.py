@@ -59,6 +59,8 @@ KINDS: tuple[tuple[type, type], ...] = (
     (list, Rows),
     (dict, Table),
 )
+#: The kind of each plain type, and of each kind itself.
+OF: dict[type, type] = {one: kind for plain, kind in KINDS for one in (plain, kind)}
 
 
 def traced(value: Any, *origins: Any) -> Any:
@@ -96,7 +98,10 @@ def follow(value: Followed, file: str, *parts: str) -> Followed:
         made = {key: follow(item, file, *parts, str(key)) for key, item in value.items()}
     elif isinstance(value, (tuple, list)):
         made = [follow(item, file, *parts, str(index)) for index, item in enumerate(value)]
-    return traced(made, Source(file, parts))
+    # Directly: a large study holds some hundred thousand.
+    known = OF[type(made)](made)
+    known.sources = (Source(file, parts),)
+    return known
 
 
 def resolve(content: Any, path: str, file: str) -> Source:

@@ -16,10 +16,10 @@ from torch import Tensor
 
 from repro import results, score
 from repro.data.procedural import render
-from repro.metrics import Predictions
 from repro.models.efficientad import LeanEfficientAd
 from repro.models.kcenter import farthest_first
 from repro.models.patchcore import LeanPatchcoreModel
+from repro.predictions import Predictions
 
 SIDES = ["anomalib", "ours"]
 #: A training set of MVTec AD has up to 391 images; 320 with 1,024 patches each are a large one.

@@ -10,9 +10,9 @@ from example_visa import as_visa
 
 from repro import study as studies
 from repro.data import procedural
+from repro.predictions import load
 from repro.records import Results, Verdicts
 from repro.runs import Cell, RunFolder, read_record
-from repro.score import load
 
 NAME = "extending-test"
 CATEGORY = "bouchon d’oreille n° 1"
