@@ -10,10 +10,11 @@ class Progress:
     Args:
         what: the work, for example `fit efficientad/grid/seed0`.
         unit: what is counted, for example `steps`.
+        skipped: units that were done before and say nothing of the pace.
     """
 
-    def __init__(self, what: str, unit: str, every: float = 10.0) -> None:
-        self._what, self._unit, self._every = what, unit, every
+    def __init__(self, what: str, unit: str, every: float = 10.0, skipped: int = 0) -> None:
+        self._what, self._unit, self._every, self._skipped = what, unit, every, skipped
         self._begun = self._told = time.monotonic()
 
     def __call__(self, done: int, total: int) -> None:
@@ -23,7 +24,8 @@ class Progress:
             return
         self._told = now
         taken = now - self._begun
-        left = taken / done * (total - done) if done else 0.0
+        fresh = done - self._skipped
+        left = taken / fresh * (total - done) if fresh > 0 else 0.0
         end = f"{_clock(taken)} in all" if done >= total else f"about {_clock(left)} left"
         print(f"{self._what}: {done} of {total} {self._unit}, {end}", file=sys.stderr, flush=True)
 

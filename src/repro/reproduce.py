@@ -11,13 +11,12 @@ from filelock import FileLock, Timeout
 from repro import study as studies
 from repro.data.prepare import prepare
 from repro.errors import ReproError
+from repro.fetch.sources import DEFAULT_ROOT, ROOT_VARIABLE
 from repro.models import shipped
 from repro.records import Figures, Guards
 from repro.runs import PROJECT_ROOT, RunFolder, read_record, write_json_if_changed
 
 SNAKEFILE = Path(__file__).parent / "workflow" / "Snakefile"
-DEFAULT_ROOT = Path("datasets") / "MVTecAD"
-ROOT_VARIABLE = "REPRO_DATA_ROOT"
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,8 @@ def choose_study(choices: Choices, root: Path = PROJECT_ROOT) -> tuple[studies.S
         raise ReproError(
             "needs images on disk and none are given",
             where=f"study {study.name}",
-            mend=f"name their folder with --data-root or ${ROOT_VARIABLE}, or put them into {DEFAULT_ROOT}",
+            mend=f"name their folder with --data-root or ${ROOT_VARIABLE}, or run `nox -s fetch -- mvtec`, which puts "
+            f"them into {DEFAULT_ROOT}",
         )
     study = studies.choose(study, data_root=found, categories=list(choices.categories))
     return study, f"study {study.name} ({why})"

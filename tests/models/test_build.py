@@ -1,13 +1,14 @@
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 
+import loopback
 import pytest
 import torch
 from anomalib.models import EfficientAd, Patchcore
 from torchvision.transforms.v2 import Compose
 
 from repro.errors import ReproError
+from repro.fetch.sources import source
 from repro.models import lite0
 from repro.models.build import build, transforms
 from repro.models.shipped import LITE0
@@ -61,21 +62,23 @@ def test_weights_that_cannot_be_downloaded_are_named_with_those_that_can_be_had(
 
 
 @pytest.mark.parametrize(("key", "value"), [("teacher", "official"), ("penalty", "imagenette")])
-def test_what_cannot_be_downloaded_is_named_with_where_to_put_it(
+def test_a_missing_download_is_one_line_with_its_file_place_hash_and_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str, value: str
 ) -> None:
-    def refuse(target: Path, info: object) -> None:
-        del info
-        target.mkdir(parents=True, exist_ok=True)
-        raise URLError("no route to host")
-
-    monkeypatch.setattr("repro.models.weights.download_and_extract", refuse)
+    name = {"teacher": "teacher", "penalty": "imagenette"}[key]
+    for module in ("sources", "fetch"):
+        monkeypatch.setattr(f"repro.fetch.{module}.PROJECT_ROOT", tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.chdir(tmp_path)
     variant = EfficientAdVariant.model_validate(efficientad(teacher="random").model_dump() | {key: value})
-    with pytest.raises(ReproError, match=rf"cannot be downloaded .*no route to host.*unpack it to .*or set {key}"):
-        build(variant, 256, tmp_path / "weights")
-    assert not (tmp_path / "datasets" / "imagenette").exists()
+    with loopback.serving() as server:
+        entry = source(name).model_copy(update={"urls": (f"http://127.0.0.1:{server.server_port}/not_found",)})
+        monkeypatch.setattr("repro.fetch.fetch.chosen", lambda names: [entry])
+        with pytest.raises(ReproError, match=f"answers 404.*nox -s fetch -- {name}`.*or set {key}") as caught:
+            build(variant, 256, tmp_path / "weights")
+    line = str(caught.value)
+    assert "\n" not in line
+    assert f"SHA-256 {entry.sha256}) to {entry.place()}" in line
+    assert not source(name).folder().exists()
 
 
 def test_the_distilled_teacher_lies_where_anomalib_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

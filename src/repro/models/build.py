@@ -9,6 +9,7 @@ from anomalib.pre_processing import PreProcessor
 from torchvision.transforms.v2 import CenterCrop, Compose, GaussianBlur, Normalize, Resize, Transform
 
 from repro.errors import ReproError
+from repro.fetch.sources import source, sources
 from repro.models import lite0
 from repro.models.efficientad import LeanEfficientAd
 from repro.models.patchcore import LeanPatchcore
@@ -53,7 +54,9 @@ def build(variant: Variant, image_size: int, weights: Path) -> AnomalibModule:
     except Exception as error:
         if not variant.pretrained or from_package:
             raise
-        mend = f'connect to the internet once, or set backbone = "{LITE0}", whose weights come with a package'
+        known = variant.backbone in sources()
+        first = source(variant.backbone).mend() if known else "connect to the internet once"
+        mend = f'{first}, or set backbone = "{LITE0}", whose weights come with a package'
         raise ReproError(
             f"timm cannot load its ImageNet weights ({type(error).__name__})", where=variant.backbone, mend=mend
         ) from error

@@ -7,13 +7,13 @@ from importlib.resources import files
 from pathlib import Path
 
 import torch
-from anomalib.data.utils import DownloadInfo, download_and_extract
-from anomalib.models.image.efficient_ad.lightning_model import IMAGENETTE_DOWNLOAD_INFO, WEIGHTS_DOWNLOAD_INFO
 from anomalib.models.image.efficient_ad.torch_model import SmallPatchDescriptionNetwork
 from anomalib.utils.path import get_pretrained_weights_dir
 from safetensors.torch import load_file
 
 from repro.errors import ReproError
+from repro.fetch.fetch import fetch
+from repro.fetch.sources import source
 from repro.models import shipped
 from repro.records import WeightsRecord
 from repro.runs import fingerprint, sha256, writing
@@ -22,7 +22,6 @@ from repro.study import EfficientAdVariant, PatchCoreVariant, Variant
 TEACHERS = Path("efficientad_pretrained_weights")
 TEACHER_SEED = 230314535
 TEACHER_CHANNELS = 384
-IMAGENETTE = Path("datasets") / "imagenette"
 
 #: Photographs in the wheels of scikit-image and scikit-learn; their licences are in those packages.
 PHOTOGRAPHS = {
@@ -51,8 +50,7 @@ def place_teacher(variant: EfficientAdVariant, cache: Path) -> None:
     """
     if variant.teacher == "official":
         if not _teacher_file(variant).parent.is_dir():
-            mend = f'unpack it to {_teacher_file(variant).parent}, or set teacher = "distilled"'
-            download(WEIGHTS_DOWNLOAD_INFO, Path(get_pretrained_weights_dir()), mend)
+            _fetch("teacher", 'set teacher = "distilled"')
         return
     os.environ["XDG_CACHE_HOME"] = str(cache.resolve())
     if not get_pretrained_weights_dir().is_relative_to(cache.resolve()):
@@ -79,10 +77,9 @@ def distilled_teacher() -> dict[str, torch.Tensor]:
 def place_penalty_images(variant: EfficientAdVariant, folder: Path) -> Path:
     """The folder to give anomalib as `imagenet_dir`, filled where the images come with packages."""
     if variant.penalty == "imagenette":
-        if not IMAGENETTE.is_dir():
-            mend = f'unpack it to {IMAGENETTE.resolve()}, or set penalty = "photographs"'
-            download(IMAGENETTE_DOWNLOAD_INFO, IMAGENETTE, mend)
-        return IMAGENETTE
+        if not source("imagenette").folder().is_dir():
+            _fetch("imagenette", 'set penalty = "photographs"')
+        return source("imagenette").folder()
     for package, names in PHOTOGRAPHS.items():
         for name in names:
             target = folder / "photographs" / name
@@ -91,17 +88,12 @@ def place_penalty_images(variant: EfficientAdVariant, folder: Path) -> Path:
     return folder
 
 
-def download(info: DownloadInfo, folder: Path, mend: str) -> None:
-    """Download and unpack into a folder; ReproError where that fails, and no folder where there was none."""
-    new = not folder.exists()
+def _fetch(name: str, instead: str) -> None:
+    """Fetch what the study asks for; where that fails, the error says as well what to ask for instead."""
     try:
-        download_and_extract(folder, info)
-    except (OSError, ValueError) as error:
-        if new:
-            # anomalib takes a folder that is there, even an empty one, for a finished download.
-            shutil.rmtree(folder, ignore_errors=True)
-        reason = str(error) or type(error).__name__
-        raise ReproError(f"cannot be downloaded ({reason})", where=info.url, mend=mend) from error
+        fetch((name,))
+    except ReproError as error:
+        raise ReproError(error.what, where=error.where, mend=f"{error.mend}, or {instead}") from None
 
 
 def describe(variant: Variant, penalty_folder: Path) -> dict[str, WeightsRecord]:
