@@ -16,7 +16,7 @@ ORDER = [
     {"errors", "record"},
     {"retrieval_records", "cost_records"},
     {"records"},
-    {"runs", "progress", "trace"},
+    {"runs", "progress", "trace", "latency"},
     {"sheet", "stat", "photographs", "ranking", "bootstrap", "metrics", "claims.published"},
     {"study", "fetch.sources", "data.layout", "receptive_field", "data.textures", "claims.evidence", "references"},
     {"data.defects"},

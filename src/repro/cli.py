@@ -356,10 +356,11 @@ def _distill(options: argparse.Namespace) -> None:
 
 
 def _bench(options: argparse.Namespace) -> None:
-    from repro.bench import bench, table
+    from repro.bench import bench, last, table
     from repro.runs import PROJECT_ROOT
 
-    print(table(bench(options.measured, PROJECT_ROOT / "report")))
+    before = last(PROJECT_ROOT / "report")
+    print(table(bench(options.measured, PROJECT_ROOT / "report"), before))
 
 
 def _schema(options: argparse.Namespace) -> None:
