@@ -291,6 +291,18 @@ def test_a_second_fetch_waits_for_the_first(root: Path, mvtec: Path, capsys: pyt
     assert (root / "datasets" / "MVTecAD").is_dir()
 
 
+def test_one_that_cannot_be_had_does_not_keep_the_others_back(
+    root: Path, server: loopback.Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "weights").write_bytes(loopback.CONTENT)
+    entry = serve(monkeypatch, server, "resnet18", tmp_path / "weights")
+    gone = source("teacher").model_copy(update={"urls": (entry.urls[0].replace("/file", "/not_found"),)})
+    monkeypatch.setattr(module, "chosen", lambda names: [gone, entry])
+    with pytest.raises(ReproError, match="efficientad_pretrained_weights"):
+        fetch((), patience=IMPATIENT)
+    assert place.there(entry, entry.folder())
+
+
 def test_the_command_exits_with_2_and_one_line_where_no_address_gives_the_file(
     root: Path,
     server: loopback.Server,

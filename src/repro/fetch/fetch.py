@@ -25,7 +25,8 @@ def fetch(
     """Bring what is named, or all of the table, to its place; what is there already is verified and left alone.
 
     `given` is a local file or folder to take it from instead of the internet. `data_root` is where MVTec AD is to lie.
-    Raises ReproError where something else is in a place, the disk is too small, or a file cannot be had.
+    Raises ReproError where something else is in a place, the disk is too small, or a file cannot be had; the
+    others are fetched all the same.
     """
     wanted = chosen(names)
     folders = {one.name: one.folder() for one in wanted}
@@ -45,8 +46,16 @@ def fetch(
             return
         missing = [one for one in wanted if not _told_there(one, folders[one.name])]
         _check_room(missing, folders)
+        failed = []
         for one in missing:
-            _get(one, folders[one.name], patience or transfer.Patience())
+            try:
+                _get(one, folders[one.name], patience or transfer.Patience())
+            except ReproError as error:
+                failed.append(error)
+        for error in failed[:-1]:
+            print(f"error: {error}", file=sys.stderr)
+        if failed:
+            raise failed[-1]
     finally:
         lock.release()
 
