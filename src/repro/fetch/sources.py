@@ -54,7 +54,8 @@ class Source(Record):
         """Where anomalib or timm looks for its content; of MVTec AD, where it is not said with `--data-root`."""
         match self.name:
             case "mvtec":
-                return PROJECT_ROOT / (os.environ.get(ROOT_VARIABLE) or DEFAULT_ROOT)
+                said = os.environ.get(ROOT_VARIABLE)
+                return Path(said).resolve() if said else PROJECT_ROOT / DEFAULT_ROOT
             case "imagenette":
                 return PROJECT_ROOT / IMAGENETTE
             case "teacher":
