@@ -51,6 +51,12 @@ def reproduce(session: nox.Session) -> None:
 
 
 @heavy
+def fetch(session: nox.Session) -> None:
+    """Bring MVTec AD, Imagenette, teachers and timm weights to their places, 7 GB in all: nox -s fetch -- NAME."""
+    run(session, "repro", "fetch", *session.posargs)
+
+
+@heavy
 def train(session: nox.Session) -> None:
     """Train the cells of a study that are missing or out of date."""
     run(session, "repro", "reproduce", "--until=train", *session.posargs)

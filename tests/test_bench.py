@@ -5,9 +5,10 @@ from typing import Any
 import example_report
 import pytest
 
-from repro.bench import bench, table
+from repro.bench import bench, last, table
 from repro.cost_records import Bench
 from repro.errors import ReproError
+from repro.latency import ratio
 from repro.runs import read_record
 
 
@@ -42,6 +43,42 @@ def test_refuses_a_file_that_lacks_one_side(tmp_path: Path) -> None:
         bench(written(tmp_path, RATE, OURS), tmp_path)
     with pytest.raises(ReproError, match="both sides"):
         bench(written(tmp_path, OURS, THEIRS), tmp_path)
+
+
+def timed(seconds: list[float], **about: Any) -> dict[str, Any]:
+    where = {"model": "patchcore", "image_size": 224, "hardware": "a processor", "threads": 2} | about
+    return one(1.0, latency={"seconds": seconds, **where})
+
+
+def test_latencies_are_the_median_and_the_95th_percentile_of_the_rounds(tmp_path: Path) -> None:
+    seconds = [0.001 * number for number in range(101)]
+    found = bench(written(tmp_path, RATE, OURS, THEIRS, timed(seconds[::-1])), tmp_path)
+    (latency,) = found.latencies
+    assert (latency.median_seconds, latency.p95_seconds) == pytest.approx((0.05, 0.095))
+    assert (latency.batch, latency.rounds, latency.precision) == (1, 101, "float32")
+    assert "median 50.0 ms, 95th percentile 95.0 ms" in table(found)
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({}, "0.50 times what it was"),
+        ({"hardware": "a GPU"}, "not comparable: hardware a processor and a GPU"),
+        ({"threads": 1}, "not comparable: threads 2 and 1"),
+    ],
+)
+def test_a_latency_is_compared_with_one_of_the_same_hardware_alone(
+    tmp_path: Path, other: dict[str, Any], said: str
+) -> None:
+    assert last(tmp_path) is None
+    bench(written(tmp_path, RATE, OURS, THEIRS, timed([0.2] * 4, **other)), tmp_path)
+    before = last(tmp_path)
+    found = bench(written(tmp_path, RATE, OURS, THEIRS, timed([0.1] * 4)), tmp_path)
+    assert said in table(found, before)
+    if other:
+        assert before is not None
+        with pytest.raises(ReproError, match="measure both on one machine"):
+            ratio(found.latencies[0], before.latencies[0])
 
 
 def test_adds_what_the_reports_took(tmp_path: Path) -> None:

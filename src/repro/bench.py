@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from repro.cost_records import Bench, Cost, CostPair, RunCost
+from repro.cost_records import Bench, Cost, CostPair, Latency, RunCost
 from repro.errors import ReproError
+from repro.latency import latency, ratio
 from repro.records import SCHEMA_VERSION, Environment
 from repro.runs import read_json, read_record, write_json
 
@@ -21,8 +22,8 @@ def bench(measured: Path, report: Path) -> Bench:
 
     A benchmark of a pair names it in its `extra_info`, with its `side` (`anomalib` or `ours`), the `share` of the work
     that was measured, its `operations` and, for a coreset, its `points`; one benchmark, `rate`, is of a large matrix
-    product. Of several rounds the least counts: what else runs on a machine only adds. Raises ReproError where the file
-    is none of these.
+    product; `latency` holds the arguments of `repro.latency.latency`. Of a pair's rounds the least counts: what else
+    runs on a machine only adds. Raises ReproError where the file is none of these.
     """
     content = read_json(measured, mend=MEND)
     try:
@@ -33,15 +34,33 @@ def bench(measured: Path, report: Path) -> Bench:
     return found
 
 
-def table(bench: Bench) -> str:
-    """The pairs as lines of text."""
+def last(report: Path) -> Bench | None:
+    """The bench.json that is there, before it is made anew."""
+    path = report / "bench.json"
+    return read_record(path, Bench, mend="delete it") if path.is_file() else None
+
+
+def table(bench: Bench, before: Bench | None = None) -> str:
+    """The pairs and latencies as lines of text; a latency beside what it was before, where both were measured alike."""
     head = f"{'step':24} {'anomalib s':>12} {'ours s':>10} {'ratio':>8} {'floor s':>10}"
     lines = [
         f"{one.name:24} {one.anomalib_seconds:12.3f} {one.seconds:10.3f} {one.ratio:8.2f} {one.floor_seconds:10.3f}"
         + ("" if one.measured_share == 1 else f"  (anomalib: {one.measured_share:.2%} measured)")
         for one in bench.pairs
     ]
+    lines += [_beside(one, before) for one in bench.latencies]
     return "\n".join([head, *lines, f"{bench.processor}, {bench.threads} threads, {bench.rate:.0f} Gop/s"])
+
+
+def _beside(one: Latency, before: Bench | None) -> str:
+    said = f"{one.model:24} median {one.median_seconds * 1e3:.1f} ms, 95th percentile {one.p95_seconds * 1e3:.1f} ms"
+    for other in before.latencies if before else ():
+        if other.model == one.model and other.image_size == one.image_size:
+            try:
+                return f"{said}, {ratio(one, other):.2f} times what it was"
+            except ReproError as error:
+                return f"{said}, {error.what}"
+    return said
 
 
 def _pair(content: dict[str, Any], runs: dict[str, RunCost]) -> Bench:
@@ -71,6 +90,9 @@ def _pair(content: dict[str, Any], runs: dict[str, RunCost]) -> Bench:
         packages=about["packages"],
         rate=rate / 1e9,
         pairs=tuple(pairs),
+        latencies=tuple(
+            latency(**one["extra_info"]["latency"]) for one in content["benchmarks"] if "latency" in one["extra_info"]
+        ),
         runs=runs,
     )
 

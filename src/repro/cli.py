@@ -148,6 +148,26 @@ def _parser() -> argparse.ArgumentParser:
     regression.add_argument("--markdown", type=Path, help="append the table to this file, for a CI summary")
     regression.add_argument("--accept", action="store_true", help="make the present results the baseline")
 
+    fetch = _add(commands, "fetch", _fetch, "bring data sets and weights to where they are looked for")
+    fetch.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help="mvtec (5.3 GB), imagenette (1.6 GB), teacher (40 MB), resnet18 (47 MB), wide_resnet50_2 (276 MB), "
+        "or weights for the last two (default: all); what is there is verified and left alone",
+    )
+    fetch.add_argument(
+        "--from",
+        dest="given",
+        type=Path,
+        metavar="PATH",
+        help="take it from this archive or folder, not the internet: MVTec AD whole or a category of it, packed or "
+        "not, or a folder with downloaded files",
+    )
+    fetch.add_argument(
+        "--data-root", type=Path, help="where MVTec AD is to lie (default: $REPRO_DATA_ROOT, else datasets/MVTecAD)"
+    )
+
     distill = _add(commands, "distill", _distill, "distil the teacher that comes with the package anew")
     distill.add_argument(
         "--folder",
@@ -393,6 +413,12 @@ def _regression(options: argparse.Namespace) -> int:
     return 1 if (table["verdict"] == "regression").any() else 0
 
 
+def _fetch(options: argparse.Namespace) -> None:
+    from repro.fetch.fetch import fetch
+
+    fetch(tuple(options.names), options.given, options.data_root)
+
+
 def _distill(options: argparse.Namespace) -> None:
     from repro.distill.card import ship
     from repro.distill.train import Recipe, train
@@ -402,10 +428,11 @@ def _distill(options: argparse.Namespace) -> None:
 
 
 def _bench(options: argparse.Namespace) -> None:
-    from repro.bench import bench, table
+    from repro.bench import bench, last, table
     from repro.runs import PROJECT_ROOT
 
-    print(table(bench(options.measured, PROJECT_ROOT / "report")))
+    before = last(PROJECT_ROOT / "report")
+    print(table(bench(options.measured, PROJECT_ROOT / "report"), before))
 
 
 def _patches(options: argparse.Namespace) -> None:

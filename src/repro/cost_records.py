@@ -30,6 +30,26 @@ class CostPair(Record):
     points: int | None = None
 
 
+class Latency(Record):
+    """What a model takes from one image in memory to its map and score; see `repro.latency`."""
+
+    #: For example `efficientad` or `patchcore`.
+    model: str
+    #: Side of the image that the network takes, in pixels.
+    image_size: int
+    #: Name of the processor or of the GPU.
+    hardware: str
+    #: CPU threads.
+    threads: int
+    precision: str
+    batch: Literal[1]
+    #: Rounds before those that count.
+    warm_up: int
+    rounds: int
+    median_seconds: float
+    p95_seconds: float
+
+
 class RunCost(Record):
     """What the stages of a study took, and where."""
 
@@ -50,5 +70,7 @@ class Bench(Record):
     #: Operations a second of a large matrix product in float32, in thousand millions.
     rate: float
     pairs: tuple[CostPair, ...]
+    #: All of one machine; none where they were not measured.
+    latencies: tuple[Latency, ...] = ()
     #: By study: what the reports beside it took when the file was made.
     runs: dict[str, RunCost]

@@ -12,6 +12,8 @@ STEPS = {
     "efficientad": "train EfficientAD for a step",
     "nearest": "search the neighbours of an image",
 }
+#: What the models of its latencies are called.
+MODELS = {"efficientad": "EfficientAD", "patchcore": "PatchCore"}
 
 
 def cost(bench: Bench | None, study: str, names: Mapping[str, str]) -> dict[str, Any] | None:
@@ -24,6 +26,7 @@ def cost(bench: Bench | None, study: str, names: Mapping[str, str]) -> dict[str,
     return {
         "bench": bench,
         "pairs": pairs,
+        "models": MODELS,
         "largest": largest,
         "below": [one.points for one in bench.pairs if one.points is not None and one.seconds < one.floor_seconds],
         "scaled": [one for one in bench.pairs if one.measured_share < 1],

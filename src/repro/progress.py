@@ -13,10 +13,11 @@ class Progress:
     Args:
         what: the work, for example `fit efficientad/grid/seed0`.
         unit: what is counted, for example `steps`.
+        skipped: units that were done before and say nothing of the pace.
     """
 
-    def __init__(self, what: str, unit: str, every: float = 10.0) -> None:
-        self._what, self._unit, self._every = what, unit, every
+    def __init__(self, what: str, unit: str, every: float = 10.0, skipped: int = 0) -> None:
+        self._what, self._unit, self._every, self._skipped = what, unit, every, skipped
         self._begun = self._told = time.monotonic()
 
     def __call__(self, done: int, total: int) -> None:
@@ -26,10 +27,11 @@ class Progress:
             return
         self._told = now
         taken = now - self._begun
+        fresh = done - self._skipped
         if done >= total:
             end = f"{_clock(taken)} in all"
-        elif done >= total * EARLY:
-            end = f"about {_clock(taken / done * (total - done))} left"
+        elif fresh > 0 and done >= total * EARLY:
+            end = f"about {_clock(taken / fresh * (total - done))} left"
         else:
             end = "too early to say how long still"
         print(f"{self._what}: {done} of {total} {self._unit}, {end}", file=sys.stderr, flush=True)

@@ -10,6 +10,7 @@ from repro import study as studies
 from repro.data.prepare import prepare
 from repro.errors import ReproError
 from repro.estimate import Estimate, estimate
+from repro.fetch.sources import DEFAULT_ROOT, ROOT_VARIABLE
 from repro.forecast import check_room, forecast
 from repro.mend import clear
 from repro.models import shipped
@@ -18,8 +19,6 @@ from repro.runs import HELD, PROJECT_ROOT, RunFolder, clear_leavings, holding, r
 from repro.supervise import supervise
 
 SNAKEFILE = Path(__file__).parent / "workflow" / "Snakefile"
-DEFAULT_ROOT = Path("datasets") / "MVTecAD"
-ROOT_VARIABLE = "REPRO_DATA_ROOT"
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,8 @@ def choose_study(choices: Choices, root: Path = PROJECT_ROOT) -> tuple[studies.S
         raise ReproError(
             "needs images on disk and none are given",
             where=f"study {study.name}",
-            mend=f"name their folder with --data-root or ${ROOT_VARIABLE}, or put them into {DEFAULT_ROOT}",
+            mend=f"name their folder with --data-root or ${ROOT_VARIABLE}, or run `nox -s fetch -- mvtec`, which puts "
+            f"them into {DEFAULT_ROOT}",
         )
     study = studies.choose(study, data_root=found, categories=list(choices.categories))
     return study, f"study {study.name} ({why})"

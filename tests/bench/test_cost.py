@@ -9,6 +9,7 @@ import torch
 from anomalib.data import ImageBatch
 from anomalib.models import EfficientAd
 from anomalib.models.components.sampling.k_center_greedy import KCenterGreedy
+from anomalib.models.image.efficient_ad.torch_model import EfficientAdModel
 from anomalib.models.image.patchcore.torch_model import PatchcoreModel
 from lightning.pytorch import seed_everything
 from pytest_benchmark.fixture import BenchmarkFixture
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from repro import results, score
 from repro.data.procedural import render
+from repro.latency import ROUNDS, WARM_UP
 from repro.models.efficientad import LeanEfficientAd
 from repro.models.kcenter import farthest_first
 from repro.models.patchcore import LeanPatchcoreModel
@@ -111,6 +113,37 @@ def test_nearest_neighbours_of_an_image(benchmark: BenchmarkFixture, side: str) 
     model.memory_bank, queries = torch.rand(20_697, 896), torch.rand(784, 896)
     about(benchmark, "nearest-neighbours", side, operations=2 * 784 * 20_697 * 896)
     benchmark.pedantic(lambda: model.nearest_neighbors(queries, 1), rounds=9, warmup_rounds=1)
+
+
+@pytest.mark.parametrize("model", ["efficientad", "patchcore"])
+def test_latency_of_an_image(benchmark: BenchmarkFixture, model: str) -> None:
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    seed_everything(0, verbose=False)
+    network: torch.nn.Module
+    if model == "efficientad":
+        size, network = 256, EfficientAdModel(model_size="small")
+    else:
+        # As published: the centre of the image, three neighbours, the coreset of grid.
+        size, layers = 224, ["layer2", "layer3", "layer4"]
+        network = LeanPatchcoreModel(layers=layers, backbone="resnet18", pre_trained=False, num_neighbors=3)
+        network.memory_bank = torch.rand(20_697, 896)
+    network.eval().to(device)
+    image = torch.rand(1, 3, size, size, device=device)
+
+    def step() -> None:
+        with torch.inference_mode():
+            network(image)
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+
+    benchmark.pedantic(step, rounds=ROUNDS, warmup_rounds=WARM_UP)
+    benchmark.extra_info["latency"] = {
+        "seconds": list(benchmark.stats.stats.data),
+        "model": model,
+        "image_size": size,
+        "hardware": torch.cuda.get_device_name() if device.type == "cuda" else results.processor(),
+        "threads": torch.get_num_threads(),
+    }
 
 
 def test_scoring_thirty_maps(benchmark: BenchmarkFixture) -> None:

@@ -1,22 +1,18 @@
-import re
-import zipfile
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 
+import loopback
 import pytest
 import torch
-from anomalib.data.utils import DownloadInfo
 from anomalib.models import EfficientAd, Patchcore
 from torchvision.transforms.v2 import Compose
 
 from repro.errors import ReproError
+from repro.fetch.sources import source
 from repro.models import lite0
 from repro.models.build import build, transforms
 from repro.models.shipped import LITE0
-from repro.models.weights import download, place_teacher
-from repro.runs import sha256
+from repro.models.weights import place_teacher
 from repro.study import EfficientAdVariant, PatchCoreVariant
 
 IMAGE = torch.rand(1, 3, 300, 280, generator=torch.Generator().manual_seed(0))
@@ -68,47 +64,24 @@ def test_weights_that_cannot_be_downloaded_are_named_with_those_that_can_be_had(
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("key", "value", "archive"),
-    [
-        ("teacher", "official", "efficientad_pretrained_weights.zip"),
-        ("penalty", "imagenette", "imagenette2.tgz"),
-    ],
-)
-def test_what_cannot_be_downloaded_is_named_with_where_to_put_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str, value: str, archive: str
+@pytest.mark.parametrize(("key", "value"), [("teacher", "official"), ("penalty", "imagenette")])
+def test_a_missing_download_is_one_line_with_its_file_place_hash_and_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str, value: str
 ) -> None:
-    def refuse(target: Path, info: object) -> None:
-        del info
-        target.mkdir(parents=True, exist_ok=True)
-        raise URLError("no route to host")
-
-    monkeypatch.setattr("repro.models.weights.download_and_extract", refuse)
+    name = {"teacher": "teacher", "penalty": "imagenette"}[key]
+    for module in ("sources", "fetch"):
+        monkeypatch.setattr(f"repro.fetch.{module}.PROJECT_ROOT", tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.chdir(tmp_path)
     variant = EfficientAdVariant.model_validate(efficientad(teacher="random").model_dump() | {key: value})
-    with pytest.raises(ReproError, match=r"cannot be downloaded .*no route to host") as caught:
-        build(variant, 256, tmp_path / "weights")
-    told = str(caught.value)
-    assert re.search(
-        rf"nox -s fetch.*SHA-256 [0-9a-f]{{64}}, at {re.escape(str(tmp_path))}/\S*/{archive}, or set {key}", told
-    )
-    assert "\n" not in told
-    assert not (tmp_path / "datasets" / "imagenette").exists()
-
-
-def test_an_archive_put_there_by_hand_is_unpacked_only_if_its_hash_is_right(tmp_path: Path) -> None:
-    archive = tmp_path / "weights.zip"
-    with zipfile.ZipFile(archive, "w") as content:
-        content.writestr("efficientad_pretrained_weights/teacher.pth", "weights")
-        content.writestr("../outside.pth", "escaped")
-    info = DownloadInfo(name="weights", url="https://example.org/weights.zip", hashsum=sha256(archive))
-    with pytest.raises(ReproError, match=f"truncated or altered.*SHA-256 {'0' * 64}, at "):
-        download(replace(info, hashsum="0" * 64), tmp_path, "")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["weights.zip"]
-    download(info, tmp_path / ".", "")
-    assert (tmp_path / "efficientad_pretrained_weights" / "teacher.pth").read_text() == "weights"
-    assert not (tmp_path.parent / "outside.pth").exists()
+    with loopback.serving() as server:
+        entry = source(name).model_copy(update={"urls": (f"http://127.0.0.1:{server.server_port}/not_found",)})
+        monkeypatch.setattr("repro.fetch.fetch.chosen", lambda names: [entry])
+        with pytest.raises(ReproError, match=f"answers 404.*nox -s fetch -- {name}`.*or set {key}") as caught:
+            build(variant, 256, tmp_path / "weights")
+    line = str(caught.value)
+    assert "\n" not in line
+    assert f"SHA-256 {entry.sha256}) to {entry.place()}" in line
+    assert not source(name).folder().exists()
 
 
 def test_equal_weights_are_equal_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

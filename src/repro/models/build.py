@@ -6,10 +6,10 @@ from pathlib import Path
 import timm
 from anomalib.models.components import AnomalibModule
 from anomalib.pre_processing import PreProcessor
-from huggingface_hub.constants import HF_HUB_CACHE
 from torchvision.transforms.v2 import CenterCrop, Compose, GaussianBlur, Normalize, Resize, Transform
 
 from repro.errors import ReproError
+from repro.fetch.sources import source, sources
 from repro.models import lite0
 from repro.models.registry import MODELS, from_package
 from repro.models.shipped import LITE0
@@ -33,11 +33,9 @@ def build(variant: Variant, image_size: int, weights: Path) -> AnomalibModule:
     except Exception as error:
         if not arguments.get("pre_trained"):
             raise
-        mend = (
-            "run `nox -s fetch` where there is a network, or put what Hugging Face has under that name (timm keeps no "
-            f'SHA-256 of it) into {HF_HUB_CACHE}, or set backbone = "{LITE0}", whose weights come with a package'
-        )
-        name = timm.get_pretrained_cfg(arguments["backbone"]).hf_hub_id or arguments["backbone"]
+        name = arguments["backbone"]
+        first = source(name).mend() if name in sources() else "connect to the internet once"
+        mend = f'{first}, or set backbone = "{LITE0}", whose weights come with a package'
         raise ReproError(
             f"timm cannot load its ImageNet weights ({type(error).__name__})", where=name, mend=mend
         ) from error

@@ -8,13 +8,13 @@ from io import BytesIO
 from pathlib import Path
 
 import torch
-from anomalib.data.utils import DownloadInfo, download_and_extract
-from anomalib.models.image.efficient_ad.lightning_model import IMAGENETTE_DOWNLOAD_INFO, WEIGHTS_DOWNLOAD_INFO
 from anomalib.models.image.efficient_ad.torch_model import SmallPatchDescriptionNetwork
 from anomalib.utils.path import get_pretrained_weights_dir
 from safetensors.torch import load_file
 
 from repro.errors import ReproError
+from repro.fetch.fetch import fetch
+from repro.fetch.sources import source
 from repro.models import shipped
 from repro.records import WeightsRecord
 from repro.runs import fingerprint, sha256, writing
@@ -23,7 +23,6 @@ from repro.study import BackboneVariant, EfficientAdVariant, Variant
 TEACHERS = Path("efficientad_pretrained_weights")
 TEACHER_SEED = 230314535
 TEACHER_CHANNELS = 384
-IMAGENETTE = Path("datasets") / "imagenette"
 
 #: Photographs in the wheels of scikit-image and scikit-learn; their licences are in those packages.
 PHOTOGRAPHS = {
@@ -52,7 +51,7 @@ def place_teacher(variant: EfficientAdVariant, cache: Path) -> None:
     """
     if variant.teacher == "official":
         if not _teacher_file(variant).is_file():
-            download(WEIGHTS_DOWNLOAD_INFO, Path(get_pretrained_weights_dir()), 'set teacher = "distilled"')
+            _fetch("teacher", 'set teacher = "distilled"')
         return
     os.environ["XDG_CACHE_HOME"] = str(cache.resolve())
     if not get_pretrained_weights_dir().is_relative_to(cache.resolve()):
@@ -83,9 +82,9 @@ def distilled_teacher() -> dict[str, torch.Tensor]:
 def place_penalty_images(variant: EfficientAdVariant, folder: Path) -> Path:
     """The folder to give anomalib as `imagenet_dir`, filled where the images come with packages."""
     if variant.penalty == "imagenette":
-        if not IMAGENETTE.is_dir() or archive_of(IMAGENETTE_DOWNLOAD_INFO, IMAGENETTE).is_file():
-            download(IMAGENETTE_DOWNLOAD_INFO, IMAGENETTE, 'set penalty = "photographs"')
-        return IMAGENETTE
+        if not source("imagenette").folder().is_dir():
+            _fetch("imagenette", 'set penalty = "photographs"')
+        return source("imagenette").folder()
     for package, names in PHOTOGRAPHS.items():
         for name in names:
             target = folder / "photographs" / name
@@ -94,34 +93,12 @@ def place_penalty_images(variant: EfficientAdVariant, folder: Path) -> Path:
     return folder
 
 
-def archive_of(info: DownloadInfo, folder: Path) -> Path:
-    """Where an archive is looked for before it is downloaded into a folder."""
-    return folder / (info.filename or info.url.rsplit("/", 1)[-1])
-
-
-def download(info: DownloadInfo, folder: Path, otherwise: str) -> None:
-    """Unpack an archive into a folder, downloaded unless it lies there, if its SHA-256 is the one that anomalib knows.
-
-    ReproError where it cannot be had, with its hash, its place and what to do `otherwise`; nothing is left half done.
-    """
-    archive, new = archive_of(info, folder), not folder.exists()
-    mend = (
-        f"run `nox -s fetch` where there is a network, or put that file, SHA-256 {info.hashsum}, at {archive.resolve()}"
-    )
-    # anomalib unpacks an archive that lies there without a look at its hash.
-    if archive.is_file() and sha256(archive) != info.hashsum:
-        raise ReproError("the archive is truncated or altered: its SHA-256 differs", where=archive, mend=mend)
-    there = archive.is_file()
+def _fetch(name: str, instead: str) -> None:
+    """Fetch what the study asks for; where that fails, the error says as well what to ask for instead."""
     try:
-        download_and_extract(folder, info)
-    except (OSError, ValueError) as error:
-        if new:
-            # anomalib takes a folder that is there, even an empty one, for a finished download.
-            shutil.rmtree(folder, ignore_errors=True)
-        elif not there:
-            archive.unlink(missing_ok=True)
-        reason = str(error) or type(error).__name__
-        raise ReproError(f"cannot be downloaded ({reason})", where=info.url, mend=f"{mend}, or {otherwise}") from error
+        fetch((name,))
+    except ReproError as error:
+        raise ReproError(error.what, where=error.where, mend=f"{error.mend}, or {instead}") from None
 
 
 def describe(variant: Variant, penalty_folder: Path) -> dict[str, WeightsRecord]:

@@ -1,0 +1,88 @@
+import io
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from repro.errors import ReproError
+from repro.fetch.unpack import scratch, unpack
+
+
+def tar(path: Path, *members: tuple[str, bytes | None], mode: str = "w:xz") -> Path:
+    """A tar file; a member without content is a link to /etc."""
+    with tarfile.open(path, mode) as archive:
+        for name, content in members:
+            member = tarfile.TarInfo(name)
+            if content is None:
+                member.type, member.linkname = tarfile.SYMTYPE, "/etc"
+                archive.addfile(member)
+            else:
+                member.size, member.mode = len(content), 0
+                archive.addfile(member, io.BytesIO(content))
+    return path
+
+
+def zipped(path: Path, *members: tuple[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members:
+            archive.writestr(name, content)
+    return path
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
+def test_unpacks_a_tar_file_and_tells_how_far_it_is(mode: str, tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    archive = tar(tmp_path / "a.tar", ("a/b.txt", b"b" * 5000), ("a/c.txt", b"c"), mode=mode)
+    unpack(archive, tmp_path / "out", lambda *done: told.append(done))
+    assert (tmp_path / "out" / "a" / "b.txt").read_bytes() == b"b" * 5000
+    assert all(done <= total == archive.stat().st_size for done, total in told)
+
+
+def test_unpacks_a_zip_file(tmp_path: Path) -> None:
+    unpack(zipped(tmp_path / "a.zip", ("a/b.txt", b"b")), tmp_path / "out")
+    assert (tmp_path / "out" / "a" / "b.txt").read_bytes() == b"b"
+
+
+@pytest.mark.parametrize("name", ["../escaped", "/tmp/escaped-from-an-archive", "a/../../escaped"])
+@pytest.mark.parametrize("kind", ["tar", "zip"])
+def test_refuses_what_would_lie_outside(name: str, kind: str, tmp_path: Path) -> None:
+    pack = tar if kind == "tar" else zipped
+    (tmp_path / "out").mkdir()
+    try:
+        unpack(pack(tmp_path / "archive", (name, b"x")), tmp_path / "out")
+    except ReproError:
+        pass
+    else:
+        # tarfile makes an absolute name a relative one.
+        assert kind == "tar"
+        assert name.startswith("/")
+    assert not (tmp_path / "escaped").exists()
+    assert not Path("/tmp/escaped-from-an-archive").exists()
+
+
+def test_refuses_a_link_that_leads_outside(tmp_path: Path) -> None:
+    with pytest.raises(ReproError, match="link"):
+        unpack(tar(tmp_path / "a.tar", ("passwords", None)), tmp_path / "out")
+
+
+@pytest.mark.parametrize("kind", ["tar", "zip", "noise"])
+def test_a_broken_archive_is_one_line(kind: str, tmp_path: Path) -> None:
+    content = bytes(range(256)) * 50
+    whole = tar(tmp_path / "a", ("b", content)) if kind == "tar" else zipped(tmp_path / "a", ("b", content))
+    spoilt = whole.read_bytes()[:-60] if kind == "tar" else whole.read_bytes().replace(b"b\0", b"\xff\xff", 1)
+    whole.write_bytes(content if kind == "noise" else bytes(spoilt))
+    if kind == "zip":
+        whole.write_bytes(whole.read_bytes()[:40] + b"?" * 20 + whole.read_bytes()[60:])
+    with pytest.raises(ReproError, match="cannot be unpacked") as error:
+        unpack(whole, tmp_path / "out")
+    assert "\n" not in str(error.value)
+
+
+def test_the_scratch_folder_goes_also_after_a_failure_and_when_one_was_left(tmp_path: Path) -> None:
+    left = tmp_path / ".data.unpacking" / "half"
+    left.mkdir(parents=True)
+    with pytest.raises(RuntimeError), scratch(tmp_path / "data") as made:
+        assert not list(made.iterdir())
+        raise RuntimeError
+    assert not list(tmp_path.iterdir())
