@@ -54,6 +54,19 @@ def _parser() -> argparse.ArgumentParser:
         help="last thing to make (default: %(default)s)",
     )
     reproduce.add_argument("--cores", type=_positive, help="cores to use (default: all)")
+    reproduce.add_argument(
+        "--profile",
+        default="local",
+        help="where the stages run: local, slurm, kubernetes or a folder of your own (default: %(default)s)",
+    )
+    reproduce.add_argument(
+        "--keep-going",
+        action="store_true",
+        help="go on where a cell fails; the paper then marks it as missing, and the exit status is 1",
+    )
+    reproduce.add_argument(
+        "--partial", action="store_true", help="train nothing: write the paper of the cells that are finished by now"
+    )
     _add_device(reproduce)
     _add_qdrant(reproduce)
 
@@ -74,10 +87,13 @@ def _parser() -> argparse.ArgumentParser:
     for name, call, words in (
         ("data", _data, "draw or find the images of a study and check them"),
         ("receptive-field", _receptive_field, "compute and measure the receptive fields"),
-        ("results", _results, "gather results.json, environment.json and timings.json"),
         ("render", _render, "write paper.md, paper.pdf and paper.html"),
     ):
         _add_study(_add(commands, name, call, words))
+
+    results = _add(commands, "results", _results, "gather results.json, environment.json and timings.json")
+    _add_study(results)
+    results.add_argument("--partial", action="store_true", help="of the cells that are finished; the rest is missing")
 
     figures = _add(commands, "figures", _figures, "draw the figures")
     _add_study(figures)
@@ -191,26 +207,32 @@ def _data(options: argparse.Namespace) -> None:
 
 
 def _fit(options: argparse.Namespace) -> None:
-    from repro.fit import Device, fit
+    from repro.gpus import gpus, one_of
     from repro.runs import RunFolder
     from repro.study import load_resolved
 
-    _hush()
     folder = RunFolder(options.study)
     study = load_resolved(folder)
-    fit(folder, study, study.cell(options.cell), Device(options.accelerator, options.devices))
+    with one_of(gpus(options.accelerator, options.devices), folder):
+        from repro.fit import Device, fit
+
+        _hush()
+        fit(folder, study, study.cell(options.cell), Device(options.accelerator, options.devices))
 
 
 def _predict(options: argparse.Namespace) -> None:
-    from repro.fit import Device
-    from repro.predict import predict
+    from repro.gpus import gpus, one_of
     from repro.runs import RunFolder
     from repro.study import load_resolved
 
-    _hush()
     folder = RunFolder(options.study)
     study = load_resolved(folder)
-    predict(folder, study, study.cell(options.cell), Device(options.accelerator, options.devices))
+    with one_of(gpus(options.accelerator, options.devices), folder):
+        from repro.fit import Device
+        from repro.predict import predict
+
+        _hush()
+        predict(folder, study, study.cell(options.cell), Device(options.accelerator, options.devices))
 
 
 def _score(options: argparse.Namespace) -> None:
@@ -243,7 +265,7 @@ def _results(options: argparse.Namespace) -> None:
     from repro.study import load_resolved
 
     folder = RunFolder(options.study)
-    results(folder, load_resolved(folder))
+    results(folder, load_resolved(folder), partial=options.partial)
 
 
 def _verdicts(options: argparse.Namespace) -> None:
