@@ -6,8 +6,8 @@ from repro.records import Results
 from repro.runs import Cell
 from repro.trace import traced
 
-#: A caption names groups of missing cells up to this many and leaves the rest to the first page.
-MOST_NAMED = 4
+#: Letters up to which a caption names what is missing; beyond, it leaves that to the first page.
+LONGEST = 160
 
 
 def missing(results: Results) -> dict[str, Any] | None:
@@ -21,14 +21,15 @@ def missing(results: Results) -> dict[str, Any] | None:
     seeds: dict[tuple[str, str], list[int]] = {}
     for cell in gone:
         seeds.setdefault((cell.variant, cell.category), []).append(cell.seed)
-    groups = []
+    by_variant: dict[str, list[str]] = {}
     for (variant, category), lost in seeds.items():
         some = len(lost) < len(results.seeds(variant))
-        which = f", seed{'s' if len(lost) > 1 else ''} {', '.join(map(str, lost))}" if some else ""
-        groups.append(f"{results.names[variant]} on {category}{which}")
+        which = f" (seed{'s' if len(lost) > 1 else ''} {', '.join(map(str, lost))})" if some else ""
+        by_variant.setdefault(variant, []).append(category + which)
+    groups = [f"{results.names[variant]} on {', '.join(lost)}" for variant, lost in by_variant.items()]
     return {
         "count": traced(len(gone), results.study.categories),
         "total": traced(len(gone) + len(results.cells), results.study.categories),
         "groups": groups,
-        "named": groups if len(groups) <= MOST_NAMED else [],
+        "named": groups if len("; ".join(groups)) <= LONGEST else [],
     }

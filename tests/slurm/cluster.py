@@ -2,6 +2,7 @@
 
 import getpass
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-COMMANDS = ("munged", "mungekey", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol")
+COMMANDS = ("munged", "mungekey", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "sinfo")
 NODES = ("one", "two")
 # Without accounting, cgroups or systemd. The nodes claim what the profile asks for, GPUs too; no job is held to it.
 CONFIG = """
@@ -55,7 +56,8 @@ class Cluster:
 
     @property
     def environment(self) -> dict[str, str]:
-        return os.environ | {"SLURM_CONF": str(self.folder / "slurm.conf")}
+        path = os.pathsep.join([str(self.folder / "bin"), os.environ["PATH"]])
+        return os.environ | {"SLURM_CONF": str(self.folder / "slurm.conf"), "PATH": path}
 
     def ask(self, *command: str) -> str:
         """What a Slurm command prints."""
@@ -75,6 +77,12 @@ class Cluster:
         (self.folder / "gres.conf").write_text("Name=gpu File=/dev/null\n", encoding="utf-8")
         (self.folder / "cgroup.conf").write_text("CgroupAutomount=no\n", encoding="utf-8")
         (self.folder / "state").mkdir()
+        # The plugin calls srun without most variables of Slurm's, this one among them: it expects a system's slurm.conf.
+        srun = self.folder / "bin" / "srun"
+        srun.parent.mkdir()
+        told = f'#!/bin/sh\nSLURM_CONF={self.folder / "slurm.conf"} exec {shutil.which("srun")} "$@"\n'
+        srun.write_text(told, encoding="utf-8")
+        srun.chmod(0o755)
         for one in held:
             one.close()
         key, munge = self.folder / "munge.key", self.folder / "munge"
