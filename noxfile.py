@@ -1,6 +1,7 @@
 #!/usr/bin/env -S python -m nox -f
 """The sessions of the project: `nox --list` names them, `nox -s reproduce` is the main one."""
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -113,7 +114,7 @@ def regression(session: nox.Session) -> None:
 @heavy
 def tests(session: nox.Session) -> None:
     """Run the tests, one real end-to-end study among them."""
-    heavier = [f"--ignore=tests/{folder}" for folder in ("bench", "pages", "proofs")]
+    heavier = [f"--ignore=tests/{folder}" for folder in ("bench", "kubernetes", "pages", "proofs", "slurm")]
     run(session, "pytest", *heavier, *session.posargs)
 
 
@@ -131,6 +132,23 @@ def lint(session: nox.Session) -> None:
 def prove(session: nox.Session) -> None:
     """Prove the exact paths equal to anomalib's where that takes long: about ten minutes on two cores."""
     run(session, "pytest", "tests/proofs", *session.posargs)
+
+
+@heavy
+def slurm(session: nox.Session) -> None:
+    """Run the smoke study on a Slurm cluster of two nodes on this machine, and lose one: about ten minutes."""
+    lacking = [name for name in ("munged", "slurmctld", "slurmd", "sbatch", "srun") if shutil.which(name) is None]
+    if lacking:
+        session.error(f"{', '.join(lacking)} not found: apt-get install slurm-wlm munge")
+    run(session, "python", "-m", "pip", "install", "--quiet", CONSTRAINTS, "--editable=.[slurm]")
+    run(session, "pytest", "tests/slurm", *session.posargs)
+
+
+@heavy
+def kubernetes(session: nox.Session) -> None:
+    """Test what the Kubernetes profile asks a cluster for; a server on the loopback takes it, and no pod runs."""
+    run(session, "python", "-m", "pip", "install", "--quiet", CONSTRAINTS, "--editable=.[kubernetes]")
+    run(session, "pytest", "tests/kubernetes", *session.posargs)
 
 
 @heavy

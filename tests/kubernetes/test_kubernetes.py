@@ -58,7 +58,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_DELETE(self) -> None:
         self._answer({"apiVersion": "v1", "kind": "Status"})
 
-    def log_message(self, format: str, *arguments: Any) -> None:
+    def log_message(self, *arguments: Any) -> None:
         pass
 
     def _answer(self, content: dict[str, Any]) -> None:

@@ -77,7 +77,7 @@ class Cluster:
         (self.folder / "gres.conf").write_text("Name=gpu File=/dev/null\n", encoding="utf-8")
         (self.folder / "cgroup.conf").write_text("CgroupAutomount=no\n", encoding="utf-8")
         (self.folder / "state").mkdir()
-        # The plugin calls srun without most variables of Slurm's, this one among them: it expects a system's slurm.conf.
+        # The plugin hides SLURM_CONF from the srun that it starts in a job, as if there were /etc/slurm/slurm.conf.
         srun = self.folder / "bin" / "srun"
         srun.parent.mkdir()
         told = f'#!/bin/sh\nSLURM_CONF={self.folder / "slurm.conf"} exec {shutil.which("srun")} "$@"\n'
