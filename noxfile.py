@@ -1,6 +1,7 @@
 #!/usr/bin/env -S python -m nox -f
 """The sessions of the project: `nox --list` names them, `nox -s reproduce` is the main one."""
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -19,8 +20,10 @@ HEAVIER = (
     "extending",
     "faults",
     "gpu",
+    "kubernetes",
     "pages",
     "proofs",
+    "slurm",
 )
 
 # One environment for all that needs torch: it is several gigabytes large. Nox gives each session its own, so these
@@ -190,6 +193,23 @@ def extending(session: nox.Session) -> None:
 def faults(session: nox.Session) -> None:
     """Kill the smoke study at random moments, let disk and memory run out, and compare with an undisturbed run."""
     run(session, "pytest", "tests/faults", "-s", "-x", *session.posargs)
+
+
+@heavy
+def slurm(session: nox.Session) -> None:
+    """Run the smoke study on a Slurm cluster of two nodes on this machine, and lose one: about ten minutes."""
+    lacking = [name for name in ("munged", "slurmctld", "slurmd", "sbatch", "srun") if shutil.which(name) is None]
+    if lacking:
+        session.error(f"{', '.join(lacking)} not found: apt-get install slurm-wlm munge")
+    run(session, "python", "-m", "pip", "install", "--quiet", CONSTRAINTS, "--editable=.[slurm]")
+    run(session, "pytest", "tests/slurm", *session.posargs)
+
+
+@heavy
+def kubernetes(session: nox.Session) -> None:
+    """Test what the Kubernetes profile asks a cluster for; a server on the loopback takes it, and no pod runs."""
+    run(session, "python", "-m", "pip", "install", "--quiet", CONSTRAINTS, "--editable=.[kubernetes]")
+    run(session, "pytest", "tests/kubernetes", *session.posargs)
 
 
 @heavy

@@ -93,7 +93,7 @@ for (const image of all("figure.picture img")) {
 
 // The browser for test images.
 const { models, sheets, images } = JSON.parse($("#images").textContent);
-const entries = images.flatMap(image => image.seen.map((seen, model) => ({ ...image, ...seen, model })));
+const entries = images.flatMap(image => image.seen.flatMap((seen, model) => seen ? [{ ...image, ...seen, model }] : []));
 let found = [];
 const tile = (image, offset) => {
   const { rows, columns } = sheets[image.sheet];
@@ -116,7 +116,7 @@ const openImage = index => {
     row.replaceChildren(...["input, with the outline of the ground truth", ...models].map((name, offset) => {
       const shown = tile(image, offset), seen = image.seen[offset - 1];
       shown.style.width = side;
-      const words = make("figcaption", {}, make("b", {}, name), seen ? make("br") : "", seen ? judged(seen) + seen.verdict : "");
+      const words = make("figcaption", {}, make("b", {}, name), seen ? make("br") : "", seen ? judged(seen) + seen.verdict : seen === null ? ": missing" : "");
       words.style.maxWidth = side;
       return make("figure", {}, shown, words);
     }));

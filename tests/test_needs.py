@@ -60,6 +60,8 @@ def test_files_are_as_large_as_reckoned(smoke_run: smoke.Run) -> None:
 
 
 def test_patchcore_cells_share_the_cores_of_a_cpu_and_wait_for_a_gpu() -> None:
-    assert needs.cores_of(STUDY, "patchcore", 8, gpu=False) == 1
-    assert needs.cores_of(STUDY, "patchcore", 8, gpu=True) == 8
-    assert needs.cores_of(STUDY, "efficientad", 8, gpu=False) == 8
+    assert needs.cores_of(STUDY, "patchcore", 8, 0) == 1
+    assert needs.cores_of(STUDY, "efficientad", 8, 0) == 4
+    assert needs.cores_of(STUDY, "efficientad", 2, 0) == 2
+    assert needs.cores_of(STUDY, "patchcore", 8, 1) == 8
+    assert needs.cores_of(STUDY, "patchcore", 8, 4) == 2

@@ -34,8 +34,8 @@ class Contrast:
 
 
 def ablations(found: Sequence[Results], paper: Results) -> list[dict[str, Any]]:
-    """One entry an ablation study: its table of means, its contrasts, its table by category."""
-    return [_ablation(results, paper) for results in found]
+    """One entry an ablation study: its table of means, its contrasts, its table by category. None of a partial one."""
+    return [_ablation(results, paper) for results in found if not results.missing]
 
 
 def _ablation(results: Results, paper: Results) -> dict[str, Any]:

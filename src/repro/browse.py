@@ -3,6 +3,7 @@
 The page of the paper shows its tiles one by one, so the sheet itself has neither words nor margins.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -37,9 +38,14 @@ class Mosaic:
             Image.fromarray(self.pixels).save(beside, quality=QUALITY, method=4)
 
 
-def contact_sheet(folder: RunFolder, results: Results, category: str, photograph: Photograph) -> Picture:
-    """The sheet of a category; for each image a tile of the input, and one for the map of each variant."""
-    first = next(cell for cell in results.cells.values() if cell.category == category)
+def contact_sheet(folder: RunFolder, results: Results, category: str, photograph: Photograph) -> Iterator[Picture]:
+    """The sheet of a category; for each image a tile of the input, and one for the map of each variant, grey where its
+    first seed is missing. None where all of these are.
+    """
+    here = (results.cells.get(f"{variant}/{category}/seed{results.seeds(variant)[0]}") for variant in results.variants)
+    first = next((cell for cell in here if cell is not None), None)
+    if first is None:
+        return
     images = tuple(one.image for one in first.scores)
     across = -(-len(images) * TILE // MOST_PIXELS) or 1
     names = ", ".join(results.names.values())
@@ -52,7 +58,7 @@ def contact_sheet(folder: RunFolder, results: Results, category: str, photograph
         across=across,
         tile=TILE,
     )
-    return record, partial(_mosaic, folder, results, record, photograph)
+    yield record, partial(_mosaic, folder, results, record, photograph)
 
 
 def _mosaic(folder: RunFolder, results: Results, record: FigureRecord, photograph: Photograph) -> Mosaic:
@@ -61,8 +67,8 @@ def _mosaic(folder: RunFolder, results: Results, record: FigureRecord, photograp
     wide = (1 + len(seen)) * TILE
     pixels = np.zeros((-(-len(record.images) // across) * TILE, across * wide, 3), np.uint8)
     for index, image in enumerate(record.images):
-        views = [views[image] for views in seen]
-        edge = _edge(max(views, key=lambda view: view.share))
+        views = [views.get(image) for views in seen]
+        edge = _edge(max((view for view in views if view), key=lambda view: view.share))
         tiles = [np.asarray(photograph(image).resize((TILE, TILE), Image.Resampling.BILINEAR))]
         tiles += [_coloured(view) for view in views]
         row, column = divmod(index, across)
@@ -77,10 +83,12 @@ def _rgb(colour: str) -> NDArray[np.uint8]:
     return np.round(np.array(matplotlib.colors.to_rgb(colour)) * 255).astype(np.uint8)
 
 
-def _coloured(view: Seen) -> NDArray[np.uint8]:
+def _coloured(view: Seen | None) -> NDArray[np.uint8]:
     """A map in colours, in its place in the image."""
     tile = np.empty((TILE, TILE, 3), np.uint8)
     tile[:] = _rgb(OUTSIDE)
+    if view is None:
+        return tile
     start, side = round(view.start * TILE), round(view.share * TILE)
     values = Image.fromarray(view.map).resize((side, side), Image.Resampling.BILINEAR)
     colours = matplotlib.colormaps[MAP_COLOURS](np.asarray(values))[..., :3]

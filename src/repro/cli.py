@@ -88,6 +88,19 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SEED",
         help="compute one finished cell, drawn at random, again in a temporary folder and compare",
     )
+    reproduce.add_argument(
+        "--profile",
+        default="local",
+        help="where the stages run: local, slurm, kubernetes or a folder of your own (default: %(default)s)",
+    )
+    reproduce.add_argument(
+        "--keep-going",
+        action="store_true",
+        help="go on where a cell fails; the paper then marks it as missing, and the exit status is 1",
+    )
+    reproduce.add_argument(
+        "--partial", action="store_true", help="train nothing: write the paper of the cells that are finished by now"
+    )
     _add_device(reproduce)
     _add_qdrant(reproduce)
 
@@ -108,10 +121,13 @@ def _parser() -> argparse.ArgumentParser:
     for name, call, words in (
         ("data", _data, "draw or find the images of a study and check them"),
         ("receptive-field", _receptive_field, "compute and measure the receptive fields"),
-        ("results", _results, "gather results.json, environment.json and timings.json"),
         ("render", _render, "write paper.md, paper.pdf and paper.html"),
     ):
         _add_study(_add(commands, name, call, words))
+
+    results = _add(commands, "results", _results, "gather results.json, environment.json and timings.json")
+    _add_study(results)
+    results.add_argument("--partial", action="store_true", help="of the cells that are finished; the rest is missing")
 
     figures = _add(commands, "figures", _figures, "draw the figures")
     _add_study(figures)
@@ -283,26 +299,34 @@ def _recorded(options: argparse.Namespace, stage: Callable[["RunFolder"], Result
 
 
 def _fit(options: argparse.Namespace) -> None:
-    from repro.fit import Device, fit
+    from repro.gpus import gpus, one_of
     from repro.runs import RunFolder
     from repro.study import load_resolved
 
-    _hush()
-    study = load_resolved(RunFolder(options.study))
-    cell, device = study.cell(options.cell), Device(options.accelerator, options.devices)
-    _recorded(options, lambda folder: fit(folder, study, cell, device))
+    folder = RunFolder(options.study)
+    study = load_resolved(folder)
+    with one_of(gpus(options.accelerator, options.devices), folder):
+        from repro.fit import Device, fit
+
+        _hush()
+        cell, device = study.cell(options.cell), Device(options.accelerator, options.devices)
+        _recorded(options, lambda folder: fit(folder, study, cell, device))
 
 
 def _predict(options: argparse.Namespace) -> None:
-    from repro.fit import Device
-    from repro.predict import predict
+    from repro.gpus import gpus, one_of
     from repro.runs import RunFolder
     from repro.study import load_resolved
 
-    _hush()
-    study = load_resolved(RunFolder(options.study))
-    cell, device = study.cell(options.cell), Device(options.accelerator, options.devices)
-    _recorded(options, lambda folder: predict(folder, study, cell, device))
+    folder = RunFolder(options.study)
+    study = load_resolved(folder)
+    with one_of(gpus(options.accelerator, options.devices), folder):
+        from repro.fit import Device
+        from repro.predict import predict
+
+        _hush()
+        cell, device = study.cell(options.cell), Device(options.accelerator, options.devices)
+        _recorded(options, lambda folder: predict(folder, study, cell, device))
 
 
 def _score(options: argparse.Namespace) -> None:
@@ -332,7 +356,7 @@ def _results(options: argparse.Namespace) -> None:
     from repro.results import results
     from repro.study import load_resolved
 
-    _recorded(options, lambda folder: results(folder, load_resolved(folder)))
+    _recorded(options, lambda folder: results(folder, load_resolved(folder), partial=options.partial))
 
 
 def _verdicts(options: argparse.Namespace) -> None:

@@ -19,6 +19,7 @@ from repro.data import visa
 from repro.data.checks import OFFICIAL
 from repro.data.layout import samples
 from repro.errors import ReproError
+from repro.gpus import gpus
 from repro.needs import Images
 from repro.records import SCHEMA_VERSION
 from repro.results import timings
@@ -93,7 +94,7 @@ class Estimate:
 
 def estimate(folder: RunFolder, study: Study, *, cores: int, accelerator: str = "auto") -> Estimate:
     """What the cells of a study that have not run yet take. Reads files and folders; writes nothing."""
-    gpu = needs.on_gpu(accelerator)
+    gpu = bool(gpus(accelerator))
     images, counted = count_images(study)
     where, times = earlier(folder)
     bench = _bench(folder)
@@ -315,7 +316,7 @@ def _memory(
 ) -> tuple[int, int]:
     """Most bytes of a process, and how many such run at once, for the stage that takes most."""
     variant, size = study.variants[name], study.image_size
-    together = cores // needs.cores_of(study, name, cores, gpu=gpu)
+    together = cores // needs.cores_of(study, name, cores, int(gpu))
     reckoned: dict[str, Any] = {"fit": needs.fit_memory, "predict": needs.predict_memory, "score": needs.score_memory}
     most = (0, 1)
     for stage, formula in reckoned.items():

@@ -69,7 +69,7 @@ def _pictures(folder: RunFolder, results: Results) -> Iterator[Picture]:
     if path.is_file():
         yield growth(read_record(path, Bench, mend="run `nox -s bench`"))
     for category in shown:
-        yield contact_sheet(folder, results, category, photograph)
+        yield from contact_sheet(folder, results, category, photograph)
 
 
 def _named(pictures: Iterator[Picture]) -> list[Picture]:

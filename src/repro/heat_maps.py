@@ -17,7 +17,7 @@ from repro.predictions import load
 from repro.records import FigureRecord, HeatMap, Results
 from repro.runs import Cell, RunFolder
 from repro.scope import shown_categories
-from repro.sheet import HEIGHT, WIDTH, Picture, Sheet, file_name
+from repro.sheet import HEIGHT, MISSING, WIDTH, Picture, Sheet, file_name
 
 PLACES = {"median": "of median rank", "worst": "found least anomalous"}
 MAP_COLOURS, OUTLINE, OUTSIDE = "inferno", "#56E9FF", "0.85"
@@ -88,8 +88,13 @@ def heat_maps(folder: RunFolder, results: Results, category: str, photograph: Ph
 
 
 def see(folder: RunFolder, results: Results, variant: str, category: str, wanted: set[str]) -> dict[str, Seen]:
-    """What the first seed of a variant says of the wanted images; ReproError where it was not asked."""
+    """What the first seed of a variant says of the wanted images: nothing where that cell is missing.
+
+    ReproError where it was not asked.
+    """
     cell = Cell(variant, category, results.seeds(variant)[0])
+    if cell.key not in results.cells:
+        return {}
     path = folder.cell(cell) / "predictions.npz"
     predictions = load(path)
     rows = {str(image): row for row, image in enumerate(predictions.images)}
@@ -130,7 +135,7 @@ def _overview(folder: RunFolder, results: Results, chosen: list[HeatMap], photog
     cropped = False
     for row, one in enumerate(chosen):
         y = top + row * (side + caption)
-        seen = [views[one.image] for views in _all_see(folder, results, one.category, {one.image}).values()]
+        seen = [views.get(one.image) for views in _all_see(folder, results, one.category, {one.image}).values()]
         sheet.text(left - 0.28, y + side / 2, f"{one.category}, {one.defect}", side, 8, rotation=90, va="center")
         cropped |= _row(sheet, places[:-1], y, side, one.image, seen, photograph)
         _place(sheet, places[-1], y, side, _widest(seen), _widest(seen).mask, "gray")
@@ -163,7 +168,7 @@ def _pairs(folder: RunFolder, results: Results, category: str, chosen: list[Heat
             y = top + defects.index(one.defect) * (side + caption)
             if not half:
                 sheet.text(left - 0.2, y + side / 2, one.defect, side + caption, 7, rotation=90, va="center")
-            views = [views[one.image] for views in seen.values()]
+            views = [views.get(one.image) for views in seen.values()]
             cropped |= _row(sheet, places, y, side, one.image, views, photograph, short=True)
     _colour_bar(sheet, left + 2 * block + between + 0.15, top, min(3 * side, sheet.height - top - 1))
     _legend(sheet, cropped=cropped)
@@ -176,7 +181,7 @@ def _row(
     y: float,
     side: float,
     image: str,
-    seen: list[Seen],
+    seen: list[Seen | None],
     photograph: Photograph,
     *,
     short: bool = False,
@@ -185,19 +190,25 @@ def _row(
     sheet.image(places[0], y, side, side, photograph(image))
     sheet.text(places[0] + side / 2, y + side + 0.06, image.rsplit("/", 1)[-1], side)
     for x, view in zip(places[1:], seen, strict=True):
+        if view is None:
+            sheet.square(x, y, side, "0.5", facecolor=OUTSIDE, linewidth=0.5, zorder=0.5)
+            sheet.text(x + side / 2, y + side / 2, MISSING, side, 8, va="center")
+            continue
         _place(sheet, x, y, side, view, view.map, MAP_COLOURS)
         sheet.text(x + side / 2, y + side + 0.06, view.judged.split(", ")[-1] if short else view.judged, side)
         if view.share < 1:
             corner = (places[0] + view.start * side, y + view.start * side)
             sheet.square(*corner, view.share * side, "black", linewidth=0.9)
             sheet.square(*corner, view.share * side, "white", linewidth=0.9, linestyle=DASHED)
-    for x in places:
-        _outline(sheet, x, y, side, _widest(seen))
-    return any(view.share < 1 for view in seen)
+    for x, view in zip(places, [_widest(seen), *seen], strict=True):
+        if view is not None:
+            _outline(sheet, x, y, side, _widest(seen))
+    return any(view.share < 1 for view in seen if view)
 
 
-def _widest(seen: list[Seen]) -> Seen:
-    return max(seen, key=lambda view: view.share)
+def _widest(seen: list[Seen | None]) -> Seen:
+    """Of the maps that are there the one that shows most; a heat map is chosen only where there is one."""
+    return max((view for view in seen if view), key=lambda view: view.share)
 
 
 def _legend(sheet: Sheet, *, cropped: bool) -> None:

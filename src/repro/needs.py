@@ -5,10 +5,8 @@ Sizes are in bytes. Each formula stands here once; the constants were measured o
 """
 
 import math
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from repro.study import BackboneVariant, EfficientAdVariant, PadimVariant, PatchCoreVariant, Study, Variant
 
@@ -157,16 +155,11 @@ def score_memory(variant: Variant, image_size: int, images: Images) -> int:
     return LOADED_TO_SCORE + SCORING_COPIES * predictions(variant, image_size, images.test)
 
 
-def on_gpu(accelerator: str) -> bool:
-    """Whether cells will train on a GPU: a guess, without the seconds that asking torch takes."""
-    return accelerator in ("gpu", "mps") or (
-        accelerator == "auto"
-        and (sys.platform == "darwin" or any(Path(one).exists() for one in ("/dev/nvidiactl", "/dev/kfd")))
-    )
-
-
-def cores_of(study: Study, variant: str, cores: int, *, gpu: bool) -> int:
-    """Cores that a cell takes: EfficientAD all; cells of others, half of whose time is loading, share on a CPU."""
-    if gpu or study.variants[variant].model == "efficientad":
-        return cores
-    return max(1, cores // sum(study.variants[one.variant].model != "efficientad" for one in study.cells))
+def cores_of(study: Study, variant: str, cores: int, gpus: int) -> int:
+    """A cell's share of the cores, its threads. With GPUs each cell has one; on a CPU those of EfficientAD take four
+    cores or all there are, those of others, half of whose time is loading, one if need be."""
+    if gpus:
+        return max(1, cores // gpus)
+    long = study.variants[variant].model == "efficientad"
+    cells = sum((study.variants[one.variant].model == "efficientad") == long for one in study.cells)
+    return cores // min(max(1, cores // (4 if long else 1)), cells)

@@ -64,7 +64,12 @@ def browsable(results: Results, sheets: list[FigureRecord]) -> dict[str, Any]:
             shown.append({"image": image, "category": sheet.category, **place, "seen": []})
         by_image = {one["image"]: one for one in shown if one["sheet"] == number}
         for variant in names:
-            cell = results.cells[f"{variant}/{sheet.category}/seed{results.seeds(variant)[0]}"]
+            cell = results.cells.get(f"{variant}/{sheet.category}/seed{results.seeds(variant)[0]}")
+            if cell is None:
+                # The place is kept, so that the others' are theirs.
+                for entry in by_image.values():
+                    entry["seen"].append(None)
+                continue
             for one in cell.scores:
                 if one.image in by_image:
                     found, wrong = cell.calls_anomalous(one), one.defect != GOOD

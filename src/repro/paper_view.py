@@ -14,6 +14,7 @@ from repro.cost_records import Bench
 from repro.cost_view import cost
 from repro.leak_view import leak
 from repro.ledger_view import ledger
+from repro.missing_view import missing
 from repro.records import (
     CellRecord,
     Environment,
@@ -82,6 +83,7 @@ def view(inputs: Inputs) -> dict[str, Any]:
         "guards": inputs.guards,
         "failed": [one for one in inputs.guards.assertions if one.outcome == "failed"],
         "abstract": abstract(results, verdicts),
+        "missing": missing(results),
         "cost": cost(inputs.bench, results.study.name, names),
         "variants": [_variant(results, variant, name) for variant, name in names.items()],
         "scores": _scores(results, names),
@@ -133,6 +135,7 @@ def _variant(results: Results, variant: str, name: str) -> dict[str, Any]:
         "findings": {
             metric: _finding(categories, [_metric(results, variant, category, metric) for category in categories])
             for metric in METRICS
+            if categories
         },
     }
 
@@ -147,6 +150,7 @@ def _scores(results: Results, names: dict[str, str]) -> list[dict[str, Any]]:
     rows = []
     for category in results.study.categories:
         here = [variant for variant in names if _cells(results, variant, category)]
+        gone = [variant for variant in names if variant not in here]
         columns = [[_metric(results, variant, category, metric) for variant in here] for metric in METRICS]
         for index, variant in enumerate(here):
             cells = _cells(results, variant, category)
@@ -155,6 +159,7 @@ def _scores(results: Results, names: dict[str, str]) -> list[dict[str, Any]]:
                 for metric, column in zip(METRICS, columns, strict=True)
             ]
             rows.append({"category": category, "name": names[variant], "entries": entries})
+        rows += [{"category": category, "name": names[variant], "entries": [None] * len(METRICS)} for variant in gone]
     return rows
 
 

@@ -16,7 +16,7 @@ from repro.data.layout import GOOD
 from repro.records import CellRecord, FigureRecord, Results
 from repro.runs import Cell
 from repro.scope import shown_categories
-from repro.sheet import HEIGHT, LOOKS, SIZE, WIDTH, Picture, Sheet, drawable
+from repro.sheet import HEIGHT, LOOKS, MISSING, SIZE, WIDTH, Picture, Sheet, drawable
 
 #: The published metrics: title of the panel.
 METRICS = {
@@ -31,13 +31,18 @@ NORMAL, ANOMALOUS = ("normal", "#0072B2", "o"), ("anomalous", "#D55E00", "x")
 def metric_dots(results: Results) -> Picture:
     """The four published metrics by category, a mark a variant: mean over seeds, a line from least to greatest."""
     said = [
-        f"{name}, {category}: "
-        + ", ".join(f"{title} {fmean(_values(results, v, category, m)):.3f}" for m, title in METRICS.items())
+        f"{name}, {category}: " + _means(results, v, category)
         for v, name in results.names.items()
         for category in results.study.categories
     ]
     alt = f"Four panels of dots, one a metric, from 0 to 1, by category and model. {'; '.join(said)}."
     return FigureRecord(file="metrics.svg", kind="metrics", alt=alt), partial(_metric_dots, results)
+
+
+def _means(results: Results, variant: str, category: str) -> str:
+    if not _values(results, variant, category, "image_auroc"):
+        return MISSING
+    return ", ".join(f"{title} {fmean(_values(results, variant, category, m)):.3f}" for m, title in METRICS.items())
 
 
 def _metric_dots(results: Results) -> Sheet:
@@ -61,6 +66,9 @@ def _metric_dots(results: Results) -> Sheet:
             for place, (variant, look) in enumerate(zip(names, _looks(names), strict=True)):
                 values = _values(results, variant, category, metric)
                 y = row + (place - (len(names) - 1) / 2) * apart / step
+                if not values:
+                    axes.text(0.5, y, MISSING, size=SIZE - 1, color=look["color"], ha="center", va="center")
+                    continue
                 axes.plot([min(values), max(values)], [y, y], color=look["color"], linewidth=1.2, clip_on=False)
                 axes.plot([fmean(values)], [y], linestyle="", markersize=4.5, clip_on=False, zorder=3, **_dot(look))
     sheet.legend(sheet.height - 0.28, _legend(names, lines=False))
@@ -74,6 +82,9 @@ def distributions(results: Results) -> Picture:
     for variant, name in names.items():
         for category in shown_categories(results):
             cell = _first(results, variant, category)
+            if cell is None:
+                said.append(f"{name}, {category}: {MISSING}")
+                continue
             missed = sum(not cell.calls_anomalous(one) for one in cell.scores if one.defect != GOOD)
             false = sum(cell.calls_anomalous(one) for one in cell.scores if one.defect == GOOD)
             said.append(f"{name}, {category}: {missed} anomalous at or below the threshold, {false} normal above")
@@ -91,7 +102,11 @@ def _distributions(results: Results) -> Sheet:
     sheet = Sheet(top + lines * step + 0.25)
     for index, (category, variant, name) in enumerate(rows):
         x, y = left + index % columns * (wide + gap), top + index // columns * step
+        sheet.text(x, y - 0.36, f"{category}, {name}", wide, 7.5, ha="left")
         cell = _first(results, variant, category)
+        if cell is None:
+            sheet.text(x + wide / 2, y + high / 2, MISSING, wide, 7.5, va="center")
+            continue
         threshold = cell.thresholds.image
         values = [one.score for one in cell.scores] + [threshold]
         pad = (max(values) - min(values) or 1) * 0.04
@@ -104,7 +119,6 @@ def _distributions(results: Results) -> Sheet:
             look: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 4, "markeredgewidth": 0.8}
             face: dict[str, Any] = {"markerfacecolor": "none"} if lane else {}
             axes.plot(shown, [lane] * len(shown), linestyle="", alpha=0.8, **look, **face)
-        sheet.text(x, y - 0.36, f"{category}, {name}", wide, 7.5, ha="left")
     marks = [
         Line2D([], [], linestyle="", color=colour, marker=marker, markersize=4, markerfacecolor="none", label=label)
         for label, colour, marker in (NORMAL, ANOMALOUS)
@@ -117,10 +131,11 @@ def curves(results: Results) -> Picture:
     """ROC and precision-recall curves of the image scores, by category, a line a variant."""
     names = results.names
     said = [
-        f"{name}, {category}: AUROC {_first(results, variant, category).metrics.image_auroc:.3f}, "
-        f"average precision {_first(results, variant, category).metrics.image_ap:.3f}"
+        f"{name}, {category}: "
+        + (f"AUROC {c.metrics.image_auroc:.3f}, average precision {c.metrics.image_ap:.3f}" if c else MISSING)
         for category in shown_categories(results)
         for variant, name in names.items()
+        for c in [_first(results, variant, category)]
     ]
     alt = f"ROC and precision-recall curves of the image scores, one pair a category. {'; '.join(said)}."
     return FigureRecord(file="curves.svg", kind="curves", alt=alt), partial(_curves, results)
@@ -149,8 +164,13 @@ def _curves(results: Results) -> Sheet:
                 axes.set_ylabel(words[1], size=SIZE, labelpad=1)
             if not row:
                 axes.plot([0, 1], [0, 1], color="0.75", linewidth=0.6)
-            for variant, look in zip(results.names, _looks(results.names), strict=True):
-                truth, scores = _truth(_first(results, variant, category))
+            for place, (variant, look) in enumerate(zip(results.names, _looks(results.names), strict=True)):
+                cell = _first(results, variant, category)
+                if cell is None:
+                    look = {"size": SIZE - 1, "color": look["color"], "ha": "center"}
+                    axes.text(0.5, 0.1 + 0.12 * place, f"{results.names[variant]}: {MISSING}", **look)
+                    continue
+                truth, scores = _truth(cell)
                 if len(set(truth.tolist())) < 2:
                     continue
                 line = {"color": look["color"], "linestyle": look["dashes"], "linewidth": 1.3, "clip_on": False}
@@ -202,13 +222,13 @@ def _truth(cell: CellRecord) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     return truth, np.array([one.score for one in cell.scores])
 
 
-def _first(results: Results, variant: str, category: str) -> CellRecord:
-    return results.cells[Cell(variant, category, results.seeds(variant)[0]).key]
+def _first(results: Results, variant: str, category: str) -> CellRecord | None:
+    return results.cells.get(Cell(variant, category, results.seeds(variant)[0]).key)
 
 
 def _values(results: Results, variant: str, category: str, metric: str) -> list[float]:
-    seeds = results.seeds(variant)
-    return [getattr(results.cells[Cell(variant, category, seed).key].metrics, metric) for seed in seeds]
+    keys = [Cell(variant, category, seed).key for seed in results.seeds(variant)]
+    return [getattr(results.cells[key].metrics, metric) for key in keys if key in results.cells]
 
 
 def _looks(names: dict[str, str]) -> list[dict[str, Any]]:

@@ -272,6 +272,12 @@ class Results(Record):
         """The seeds with which a variant was trained."""
         return tuple(self.variants[variant].settings.get("seeds") or self.study.seeds)
 
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Keys of the study's cells that no result is here of, in the study's order; none but in a partial report."""
+        wanted = (f"{v}/{c}/seed{s}" for v in self.variants for c in self.study.categories for s in self.seeds(v))
+        return tuple(key for key in wanted if key not in self.cells)
+
 
 VerdictWord = Literal["reproduced", "not reproduced", "refuted", "not tested"]
 

@@ -70,12 +70,16 @@ def compare(results: Results, reference: Reference, variant: str) -> Comparison:
     """Set a variant beside a reference; nothing is compared where data, settings or metric differ."""
     record = results.variants[variant]
     refusals = list(_refusals(results, reference, variant, record))
-    pairs = [
-        (category, metric, theirs, 100 * _mean(results, variant, category, metric))
-        for category in results.study.categories
-        for metric, theirs in reference.of(category).items()
-        if metric != "aupro" or reference.aupro == EVALUATOR
-    ]
+    pairs = (
+        []
+        if refusals
+        else [
+            (category, metric, theirs, 100 * _mean(results, variant, category, metric))
+            for category in results.study.categories
+            for metric, theirs in reference.of(category).items()
+            if metric != "aupro" or reference.aupro == EVALUATOR
+        ]
+    )
     if not refusals and not pairs:
         refusals = ["no category in common"]
     same_data = results.data.official
@@ -102,6 +106,8 @@ def _refusals(results: Results, reference: Reference, variant: str, record: Vari
     for key, theirs in reference.settings.items():
         if (ours := record.settings.get(key)) != theirs:
             reasons.append(f"{key.replace('_', ' ')} {_words(ours)} instead of {_words(theirs)}")
+    if gone := [key for key in results.missing if key.startswith(f"{variant}/")]:
+        return [*reasons, f"{len(gone)} of our cells missing"]
     steps = {cell.steps for cell in results.cells.values() if cell.variant == variant}
     if reference.steps is not None and steps != {reference.steps}:
         reasons.append(f"{max(steps)} steps instead of {reference.steps}")

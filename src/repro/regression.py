@@ -18,8 +18,13 @@ Metric = dict[str, float]
 
 
 def accept(folder: RunFolder, baseline: Path) -> None:
-    """Make the metrics of a report folder's results.json the baseline, each with its interval."""
+    """Make the metrics of a report folder's results.json the baseline, each with its interval.
+
+    ReproError where they are partial.
+    """
     results = _results(folder)
+    if results.missing:
+        raise ReproError("cells are missing", where=folder.report / "results.json", mend="run `nox -s reproduce` first")
     write_json(baseline, {"study": results.study.name, "cells": _cells(results)})
 
 
@@ -29,7 +34,8 @@ def compare(folder: RunFolder, baseline: Path) -> pd.DataFrame:
     `noise` is how far a metric may fall with nothing wrong: the old value's distance to its interval's lower end and
     the new one's to its upper end, added as squares, and no less than one image. A fall beyond it is a `regression`, a
     smaller one `within noise`, a rise beyond the same bound `better`, all else `ok`. A cell or metric of the baseline
-    that the results lack is a regression; one that the baseline lacks is `new`.
+    that the results lack is a regression; one that the baseline lacks is `new`. What a partial report marks as missing
+    is `not tested`.
     Raises ReproError where the baseline is of another study or not a baseline.
     """
     mend = "run `nox -s regression -- --accept` to make one from the present results"
@@ -41,12 +47,14 @@ def compare(folder: RunFolder, baseline: Path) -> pd.DataFrame:
         raise ReproError(
             f"is of study {old['study']}, the results are of {results.study.name}", where=baseline, mend=mend
         )
-    new = _cells(results)
+    new, missing = _cells(results), set(results.missing)
     rows = []
     for key in sorted(old["cells"].keys() | new.keys()):
         before, after = old["cells"].get(key, {}), new.get(key, {})
         for metric in [name for name in (after or before) if name in before or name in after]:
             found = [key, metric, *_row(before.get(metric), after.get(metric))]
+            if key in missing:
+                found[-1] = "not tested"
             rows.append(dict(zip(COLUMNS, found, strict=True)))
     return pd.DataFrame(rows)
 

@@ -3,7 +3,9 @@
 import os
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from repro import study as studies
@@ -12,13 +14,19 @@ from repro.errors import ReproError
 from repro.estimate import Estimate, estimate
 from repro.fetch.sources import DEFAULT_ROOT, ROOT_VARIABLE
 from repro.forecast import check_room, forecast
+from repro.gpus import gpus
 from repro.mend import clear
 from repro.models import shipped
-from repro.records import Figures, Guards
+from repro.records import Figures, Guards, Results
 from repro.runs import HELD, PROJECT_ROOT, RunFolder, clear_leavings, holding, read_record, write_json_if_changed
 from repro.supervise import supervise
 
 SNAKEFILE = Path(__file__).parent / "workflow" / "Snakefile"
+#: Where the stages run; each folder holds a config.yaml as Snakemake's profiles are.
+PROFILES = SNAKEFILE.parent / "profiles"
+LOCAL = "local"
+#: The rules of the paper, which a partial one runs alone: no cell is trained or made anew.
+REPORT_RULES = ("receptive_field", "results", "verdicts", "guard", "figures", "render", "evaluate", "paper")
 
 
 @dataclass(frozen=True)
@@ -36,6 +44,9 @@ class Choices:
     #: Seed that draws the cell to compute again; None: reproduce.
     check: int | None = None
     dry_run: bool = False
+    profile: str = LOCAL
+    keep_going: bool = False
+    partial: bool = False
 
 
 def choose_study(choices: Choices, root: Path = PROJECT_ROOT) -> tuple[studies.Study, str]:
@@ -92,6 +103,9 @@ def reproduce(choices: Choices) -> int:
 def _run(folder: RunFolder, study: studies.Study, choices: Choices) -> int:
     if choices.qdrant_url is not None:
         _check_qdrant(choices.qdrant_url, folder)
+    profile = find_profile(choices.profile)
+    if choices.partial and choices.until == "train":
+        raise ReproError("trains nothing", where="--partial", mend="leave --until=train out")
     shipped.check(study)
     prepare(folder, study)
     check_room(folder, _estimate(folder, study, choices))
@@ -110,20 +124,47 @@ def _run(folder: RunFolder, study: studies.Study, choices: Choices) -> int:
     prepare(folder, study)
     _draw_again_what_is_lost(folder)
     _forget_old_timings(folder, study)
-    command = _command(folder, choices, lost if choices.until == "paper" else [])
-    failed, told = supervise(command, folder.root, os.environ | {HELD: folder.study})
+    more = lost if choices.until == "paper" else []
+    failed, told = (0, []) if choices.partial else _snakemake(folder, choices, profile, more)
+    partial = choices.partial or bool(failed and choices.keep_going and choices.until != "train")
+    if partial:
+        again, more_told = _snakemake(folder, choices, profile, partial=True)
+        failed, told, partial = failed or again, told + more_told, not again
     if failed:
         if not told:
             _write_something(folder)
         print(f"a stage failed; finished stages are kept in {folder.run}", file=sys.stderr)
         for line in dict.fromkeys(told) or ["error: the workflow ended early, see above"]:
             print(line, file=sys.stderr)
+    if failed and not partial:
         return 2 if told else 1
     if choices.until != "paper":
-        return 0
+        return 1 if failed else 0
     guards = read_record(folder.report / "guards.json", Guards, mend="run `nox -s guard`")
-    print(f"{folder.report / 'paper.pdf'}: {guards.passed} of {guards.passed + guards.failed} guards hold")
-    return 1 if guards.failed else 0
+    missing = read_record(folder.report / "results.json", Results, mend="run `nox -s reproduce`").missing
+    print(
+        f"{folder.report / 'paper.pdf'}: {guards.passed} of {guards.passed + guards.failed} guards hold"
+        + (f"; {len(missing)} of {len(study.cells)} cells are missing and marked so" if missing else "")
+    )
+    return 1 if guards.failed or failed else 0
+
+
+def find_profile(name_or_path: str) -> Path:
+    """The folder of a profile, by name (`slurm`) or path; ReproError where there is none or its executor is lacking."""
+    folder = PROFILES / name_or_path if name_or_path in profiles() else Path(name_or_path).resolve()
+    if not (folder / "config.yaml").is_file():
+        known = ", ".join(profiles())
+        raise ReproError("no such profile", where=name_or_path, mend=f"use {known} or a folder with a config.yaml")
+    ours = folder.parent == PROFILES and folder.name != LOCAL
+    if ours and find_spec(f"snakemake_executor_plugin_{folder.name}") is None:
+        mend = f'run `{sys.executable} -m pip install -c constraints.txt -e ".[{folder.name}]"`'
+        raise ReproError("its executor is not installed", where=f"profile {folder.name}", mend=mend)
+    return folder
+
+
+def profiles() -> list[str]:
+    """Names of the profiles that come with the package."""
+    return sorted(path.parent.name for path in PROFILES.glob("*/config.yaml"))
 
 
 def _check(folder: RunFolder, choices: Choices) -> int:
@@ -185,17 +226,44 @@ def _check_qdrant(url: str, folder: RunFolder) -> None:
         pass
 
 
-def _command(folder: RunFolder, choices: Choices, more: list[str]) -> list[str]:
+def _snakemake(
+    folder: RunFolder, choices: Choices, profile: Path, more: Sequence[str] = (), *, partial: bool = False
+) -> tuple[int, list[str]]:
+    line = command(folder, choices, profile, more, partial=partial)
+    return supervise(line, folder.root, environment(profile) | {HELD: folder.study})
+
+
+def environment(profile: Path) -> dict[str, str]:
+    """That of Snakemake, which finds an executor that lies in the profile's own folder."""
+    path = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(profile))))
+    return os.environ | {"PYTHONPATH": path}
+
+
+def command(
+    folder: RunFolder, choices: Choices, profile: Path, more: Sequence[str] = (), *, partial: bool = False
+) -> list[str]:
+    """How Snakemake is called: for the paper and `more` files, or with `partial` for that of the finished cells."""
+    local = profile == PROFILES / LOCAL
+    # Of a cluster's GPUs this machine knows nothing: a cell asks for one unless it is told not to.
+    found = len(gpus(choices.accelerator, choices.devices)) if local else int(choices.accelerator != "cpu")
     config = {
         "study": folder.study,
         "accelerator": choices.accelerator,
         "devices": choices.devices,
         "qdrant_url": choices.qdrant_url or "",
+        "gpus": found,
+        "partial": int(partial),
     }
+    cores = _cores(choices) if local else choices.cores
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
+    limits = [f"mem_mb={memory}", *([f"gpu={found}"] if found else [])] if local else []
     return [
         *(sys.executable, "-m", "snakemake", choices.until, *more),
-        *("--snakefile", str(SNAKEFILE), "--directory", str(folder.root)),
-        *("--cores", str(_cores(choices))),
+        *("--snakefile", str(SNAKEFILE), "--directory", str(folder.root), "--workflow-profile", str(profile)),
+        *(("--cores", str(cores)) if cores else ()),
+        *(("--resources", *limits) if limits else ()),
+        *(("--keep-going",) if choices.keep_going else ()),
+        *(("--allowed-rules", *REPORT_RULES) if partial else ()),
         *("--rerun-triggers", "mtime", "input", "params"),
         # The lock of `reproduce` goes with its process; Snakemake's would stay behind when it is killed. A file that is
         # there is whole, since stages rename: Snakemake need not doubt what it did not see to the end.

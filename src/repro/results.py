@@ -11,6 +11,7 @@ from typing import Any
 
 from repro.data.checks import is_official
 from repro.data.layout import GOOD
+from repro.errors import ReproError
 from repro.records import (
     SCHEMA_VERSION,
     CategoryRecord,
@@ -54,11 +55,19 @@ FOLDERS = {
 }
 
 
-def results(folder: RunFolder, study: Study) -> None:
-    """Gather a study's stage files into results.json, environment.json and timings.json in its report folder."""
+def results(folder: RunFolder, study: Study, *, partial: bool = False) -> None:
+    """Gather a study's stage files into results.json, environment.json and timings.json in its report folder.
+
+    With `partial` those of the cells that are finished; ReproError where a file is missing, or no cell is finished.
+    """
     mend = "run `nox -s reproduce` to make it"
-    fits = {cell.key: read_json(folder.cell(cell) / "fit.json", mend=mend) for cell in study.cells}
-    scores = {cell.key: read_json(folder.cell(cell) / "scores.json", mend=mend) for cell in study.cells}
+    cells = study.cells
+    if partial:
+        cells = [cell for cell in cells if folder.is_finished(cell, searched=bool(study.queries))]
+        if not cells:
+            raise ReproError("no cell is finished", where=folder.run, mend="run `nox -s reproduce` first")
+    fits = {cell.key: read_json(folder.cell(cell) / "fit.json", mend=mend) for cell in cells}
+    scores = {cell.key: read_json(folder.cell(cell) / "scores.json", mend=mend) for cell in cells}
     manifests = {name: read_json(folder.manifest(name), mend=mend) for name in study.categories}
     data = data_record(study, {name: manifest["record"] for name, manifest in manifests.items()})
     content = {
@@ -79,19 +88,19 @@ def results(folder: RunFolder, study: Study) -> None:
                 **read_json(folder.cell(cell) / "predict.json", mend=mend),
                 **scores[cell.key],
             }
-            for cell in study.cells
+            for cell in cells
         },
         "retrieval": {
-            cell.key: read_json(folder.cell(cell) / "hits.json", mend=mend) for cell in study.cells if study.queries
+            cell.key: read_json(folder.cell(cell) / "hits.json", mend=mend) for cell in cells if study.queries
         },
         "receptive_field": read_json(folder.receptive_field, mend=mend),
     }
-    cells = {key: CellRecord.model_validate(cell) for key, cell in content["cells"].items()}
-    content["heat_maps"] = [choice.model_dump(mode="json") for choice in choose_heat_maps(study, cells)]
+    records = {key: CellRecord.model_validate(cell) for key, cell in content["cells"].items()}
+    content["heat_maps"] = [choice.model_dump(mode="json") for choice in choose_heat_maps(study, records)]
     checked = Results.model_validate(content)
     write_json(folder.report / "results.json", checked.model_dump(mode="json"))
     write_json(folder.report / "environment.json", environment(folder, data, checked, fits).model_dump(mode="json"))
-    write_json(folder.report / "timings.json", timings(folder.run, {cell.key for cell in study.cells}))
+    write_json(folder.report / "timings.json", timings(folder.run, {cell.key for cell in cells}))
 
 
 def study_record(study: Study) -> StudyRecord:
@@ -133,8 +142,9 @@ def choose_heat_maps(study: Study, cells: Mapping[str, CellRecord]) -> list[Heat
     """
     chosen = []
     for category in study.categories:
-        here = [cells[f"{variant}/{category}/seed{study.seeds_of(variant)[0]}"] for variant in study.variants]
-        defects = sorted({score.defect for score in here[0].scores} - {GOOD})
+        keys = [f"{variant}/{category}/seed{study.seeds_of(variant)[0]}" for variant in study.variants]
+        here = [cells[key] for key in keys if key in cells]
+        defects = sorted({score.defect for cell in here for score in cell.scores} - {GOOD})
         for defect in defects:
             ranks: dict[str, list[int]] = {}
             for cell in here:
@@ -213,9 +223,11 @@ def timings(run: Path, cells: Set[str]) -> dict[str, dict[str, float]]:
 
 
 def _variant(study: Study, name: str, fits: Mapping[str, Mapping[str, Any]]) -> VariantRecord:
-    first = next(cell for cell in study.cells if cell.variant == name)
     settings = study.variants[name].model_dump(mode="json")
-    return VariantRecord(model=settings.pop("model"), settings=settings, weights=fits[first.key]["weights"])
+    # Of a variant without a finished cell nobody knows what its weights would have been.
+    cells = (cell.key for cell in study.cells if cell.variant == name)
+    weights: dict[str, Any] = next((fits[key]["weights"] for key in cells if key in fits), {})
+    return VariantRecord(model=settings.pop("model"), settings=settings, weights=weights)
 
 
 def _packages(fits: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:

@@ -96,6 +96,11 @@ class RunFolder:
     def cell(self, cell: Cell) -> Path:
         return self.run / "cells" / cell.key
 
+    def is_finished(self, cell: Cell, *, searched: bool) -> bool:
+        """Whether all stages of a cell have left their files; `searched` where the study has queries."""
+        stages = ("fit", "predict", "scores", *(["hits"] if searched else []))
+        return all((self.cell(cell) / f"{name}.json").is_file() for name in stages)
+
     @property
     def lock(self) -> Path:
         """Held by the one process that may write to the study's folders; beside them, so that it makes none."""

@@ -24,6 +24,8 @@ DPI = 200
 #: Of a picture's file, in bytes.
 LARGEST = 130_000
 FONT = "DejaVu Sans"
+#: What stands in place of a cell that is missing from a partial report.
+MISSING = "missing"
 #: In points; names that are too long are made smaller, down to the least.
 SIZE, LEAST = 7.0, 5.0
 STYLE: dict[str, Any] = {

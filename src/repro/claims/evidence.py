@@ -1,7 +1,7 @@
 """Evidence: what a results.json holds that a claim may be judged on, and measured values with combined intervals."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
@@ -10,6 +10,7 @@ from scipy.stats import t as student
 
 from repro.claims.published import Claim
 from repro.records import CellRecord, Interval, Results, VerdictWord
+from repro.runs import Cell
 
 #: Of a two-sided interval of 95 %.
 QUANTILE = 0.975
@@ -120,8 +121,20 @@ def as_published(results: Results, model: str, published: Mapping[str, Any]) -> 
         return not_tested("no such model in the published protocol")
     for name in names:
         if not differences(results.variants[name].settings, published):
-            return name
+            return lacking(results, name) or name
     return not_tested("other settings: " + ", ".join(differences(results.variants[names[0]].settings, published)))
+
+
+def lacking(results: Results, variant: str, categories: Set[str] | None = None) -> Judgement | None:
+    """Why a claim on a variant cannot be judged on a partial report; None where it can.
+
+    Any cell of the categories is missing, or where none are given, every cell of the variant.
+    """
+    gone = [cell for cell in map(Cell.from_key, results.missing) if cell.variant == variant]
+    if categories is None:
+        return not_tested("all its cells are missing") if gone and not _runs(results, variant) else None
+    here = [cell.key for cell in gone if cell.category in categories]
+    return not_tested(f"missing: {here[0]}{' and others' if len(here) > 1 else ''}") if here else None
 
 
 def on_official_data(results: Results, categories: set[str]) -> Judgement | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from repro.claims import code, numbers
 from repro.claims.evidence import Judgement
 from repro.claims.published import Claim, Published, published
+from repro.errors import ReproError
 from repro.records import SCHEMA_VERSION, Results, Verdict, Verdicts
 from repro.runs import RunFolder, read_record, sha256, write_json
 
@@ -35,7 +36,13 @@ def verdicts(folder: RunFolder) -> None:
 
 
 def accept(folder: RunFolder, ledger: Path) -> None:
-    """Make the words of a report folder's verdicts.json those that may not change unnoticed."""
+    """Make the words of a report folder's verdicts.json those that may not change unnoticed.
+
+    ReproError where they judge a partial report.
+    """
+    results = read_record(folder.report / "results.json", Results, mend="run `nox -s reproduce` to make it anew")
+    if results.missing:
+        raise ReproError("cells are missing", where=folder.report / "results.json", mend="run `nox -s reproduce` first")
     judged = read_record(folder.report / "verdicts.json", Verdicts, mend="run `repro verdicts` first")
     write_json(ledger, {one.claim: one.verdict for one in judged.verdicts})
 

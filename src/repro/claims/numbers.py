@@ -8,6 +8,7 @@ from repro.claims.evidence import (
     as_published,
     categories_of,
     estimate,
+    lacking,
     not_tested,
     on_official_data,
 )
@@ -34,6 +35,8 @@ def lowest(claim: Claim, published: Published, results: Results) -> Judgement:
     names = siblings(claim.lowest, published.scores)
     if missing := [name.split(".")[1] for name in names if name.split(".")[1] not in results.data.categories]:
         return not_tested(f"no {' and '.join(missing)} in this study")
+    if refused := lacking(results, variant, {name.split(".")[1] for name in names}):
+        return refused
     found = {name: _estimate(results, variant, name) for name in names}
     least = min(found, key=lambda name: found[name].value)
     if least != claim.lowest:
@@ -75,6 +78,8 @@ def smaller_defects(claim: Claim, published: Published, results: Results) -> Jud
         if cell.map_size == (results.study.image_size, results.study.image_size):
             shares.setdefault(cell.category, (cell.anomalous_pixels, key))
     if not categories_of(claim) <= shares.keys():
+        if results.missing:
+            return not_tested("cells that see whole images are missing")
         return not_tested("no model here sees whole images of all these categories")
     assert claim.category
     own, key = shares[claim.category]
@@ -87,7 +92,10 @@ def _variant(claim: Claim, published: Published, results: Results) -> str | Judg
     if refused := on_official_data(results, categories_of(claim)):
         return refused
     assert claim.model
-    return as_published(results, claim.model, published.configuration[claim.model])
+    variant = as_published(results, claim.model, published.configuration[claim.model])
+    if isinstance(variant, Judgement):
+        return variant
+    return lacking(results, variant, categories_of(claim)) or variant
 
 
 def _estimate(results: Results, variant: str, name: str) -> Estimate:

@@ -1,0 +1,136 @@
+"""What the Kubernetes profile asks a cluster for. A server on the loopback takes the requests; no pod ever runs."""
+
+import json
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from repro import study as studies
+from repro.reproduce import Choices, command, environment, find_profile
+from repro.runs import PROJECT_ROOT, RunFolder, write_json, write_text
+
+NAME = "kubernetes-test"
+#: As an administrator would write it; the volume is mounted where the checkout lies.
+SITE = f"""
+container-image: example/python:3.11
+kubernetes-volume-namespace: benchmark
+kubernetes-volume-persistent-volumes: ["checkout:{PROJECT_ROOT}"]
+seconds-between-status-checks: 1
+"""
+KUBECONFIG = {
+    "apiVersion": "v1",
+    "kind": "Config",
+    "current-context": "here",
+    "users": [{"name": "nobody", "user": {}}],
+    "contexts": [{"name": "here", "context": {"cluster": "here", "user": "nobody"}}],
+}
+
+
+class Server(ThreadingHTTPServer):
+    """As much of the API as the executor asks for. Each job fails, as if its node were lost."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.jobs: list[dict[str, Any]] = []
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path == "/apis/batch/v1/namespaces/benchmark/jobs":
+            self.server.jobs.append(body)
+        self._answer(body)
+
+    def do_GET(self) -> None:
+        if "/jobs/" in self.path:
+            self._answer({"apiVersion": "batch/v1", "kind": "Job", "status": {"failed": 1}})
+        else:
+            self._answer({"apiVersion": "v1", "kind": "PodList", "items": []})
+
+    def do_DELETE(self) -> None:
+        self._answer({"apiVersion": "v1", "kind": "Status"})
+
+    def log_message(self, *arguments: Any) -> None:
+        pass
+
+    def _answer(self, content: dict[str, Any]) -> None:
+        body = json.dumps(content).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as one:
+        threading.Thread(target=one.serve_forever, daemon=True).start()
+        yield one
+        one.shutdown()
+
+
+@pytest.fixture
+def begun() -> Iterator[RunFolder]:
+    """A study of which nothing is trained."""
+    study = studies.load("smoke").model_copy(update={"name": NAME})
+    folder = RunFolder(NAME)
+    write_json(folder.study_file, study.model_dump(mode="json"))
+    for cell in study.cells:
+        write_text(folder.cell(cell) / "cell.json", "")
+        write_text(folder.manifest(cell.category), "")
+    yield folder
+    shutil.rmtree(folder.run)
+
+
+def asked(server: Server, folder: RunFolder, tmp_path: Path, choices: Choices) -> tuple[int, list[dict[str, Any]], str]:
+    """Exit status, the pods' containers in the order they were asked for, and what Snakemake said."""
+    cluster = {"name": "here", "cluster": {"server": f"http://127.0.0.1:{server.server_port}"}}
+    (tmp_path / "kubeconfig").write_text(json.dumps(KUBECONFIG | {"clusters": [cluster]}), encoding="utf-8")
+    (tmp_path / "config.yaml").write_text(SITE, encoding="utf-8")
+    profile = find_profile("kubernetes")
+    here = {"KUBECONFIG": str(tmp_path / "kubeconfig"), "SNAKEMAKE_PROFILE": str(tmp_path)}
+    done = subprocess.run(
+        [*command(folder, choices, profile), "--latency-wait", "1"],
+        cwd=PROJECT_ROOT,
+        env=environment(profile) | here,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    return done.returncode, [one["spec"]["template"]["spec"] for one in server.jobs], done.stdout
+
+
+def test_a_cell_asks_for_a_gpu_and_a_lost_one_is_tried_again_with_more_memory(
+    server: Server, begun: RunFolder, tmp_path: Path
+) -> None:
+    status, pods, said = asked(server, begun, tmp_path, Choices(until="train", profile="kubernetes", keep_going=True))
+    assert status == 1, said
+    assert len(pods) == 2 * 3, said
+    for pod in pods:
+        container = pod["containers"][0]
+        assert container["image"] == "example/python:3.11"
+        assert container["resources"]["limits"]["nvidia.com/gpu"] == "1"
+        assert container["resources"]["requests"]["cpu"] == "3800m"
+        assert {"name": "checkout", "mountPath": str(PROJECT_ROOT)} in container["volumeMounts"]
+        assert container["args"][1].startswith(f"cd {PROJECT_ROOT} && ")
+        assert {"name": "checkout", "persistentVolumeClaim": {"claimName": "checkout"}} in pod["volumes"]
+    memory = sorted(int(pod["containers"][0]["resources"]["requests"]["memory"].removesuffix("M")) for pod in pods)
+    assert memory == [32000, 32000, 64000, 64000, 96000, 96000]
+
+
+def test_without_gpus_none_is_asked_for(server: Server, begun: RunFolder, tmp_path: Path) -> None:
+    choices = Choices(until="train", profile="kubernetes", accelerator="cpu", keep_going=True)
+    _, pods, said = asked(server, begun, tmp_path, choices)
+    assert pods, said
+    assert all("nvidia.com/gpu" not in pod["containers"][0]["resources"]["requests"] for pod in pods)

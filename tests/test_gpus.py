@@ -1,0 +1,97 @@
+"""Cells spread over GPUs, one each, without one being there."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from repro.gpus import gpus, one_of
+from repro.runs import RunFolder
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from repro.gpus import VISIBLE, one_of
+from repro.runs import RunFolder
+import os
+with one_of(["0", "1"], RunFolder("s", Path(sys.argv[1]))):
+    print(os.environ[VISIBLE], flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine with three GPUs."""
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    for name in ("nvidia0", "nvidia1", "nvidia10", "nvidiactl", "nvidia-uvm"):
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+def test_every_gpu_of_the_machine_is_counted(system: Path) -> None:
+    assert gpus("auto", system=system) == ["0", "1", "10"]
+
+
+def test_only_those_that_the_caller_shows_are_counted(system: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-8932f937,1")
+    assert gpus("auto", system=system) == ["GPU-8932f937", "1"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert gpus("auto", system=system) == []
+
+
+def test_a_gpu_chosen_by_number_is_the_only_one(system: Path) -> None:
+    assert len(gpus("gpu", "1,", system=system)) == 1
+
+
+def test_on_the_cpu_there_is_none(system: Path) -> None:
+    assert gpus("cpu", system=system) == []
+
+
+def test_a_machine_without_gpus_has_none_whatever_it_is_told_to_show(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    assert gpus("auto", system=tmp_path) == []
+
+
+def test_two_cells_get_a_gpu_each_and_a_third_the_one_that_is_let_go(tmp_path: Path) -> None:
+    def start() -> "subprocess.Popen[str]":
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        return subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], **pipes)  # type: ignore[call-overload]
+
+    def said(cell: "subprocess.Popen[str]") -> str:
+        assert cell.stdout is not None
+        return cell.stdout.readline().strip()
+
+    cells = [start()]
+    first = said(cells[0])
+    cells.append(start())
+    assert {first, said(cells[1])} == {"0", "1"}
+    cells.append(start())
+    assert said(cells[2]) == "waiting for one of 2 GPUs"
+    # A cell that is killed holds nothing.
+    cells[0].kill()
+    assert said(cells[2]) == first
+    for cell in cells:
+        cell.kill()
+        cell.communicate()
+
+
+def test_the_environment_is_as_before_afterwards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    with one_of(["0", "1"], RunFolder("s", tmp_path)):
+        assert os.environ["CUDA_VISIBLE_DEVICES"] == "0"
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "0,1"
+
+
+def test_a_single_gpu_is_not_waited_for(tmp_path: Path) -> None:
+    began = time.monotonic()
+    with one_of(["0"], RunFolder("s", tmp_path)), one_of(["0"], RunFolder("s", tmp_path)):
+        pass
+    assert time.monotonic() - began < 1
