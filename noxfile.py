@@ -141,6 +141,12 @@ def patches(session: nox.Session) -> None:
 
 
 @heavy
+def gpu(session: nox.Session) -> None:
+    """Test what only a CUDA device can show; skipped, with the reason, where there is none."""
+    run(session, "pytest", "tests/gpu", "-m", "gpu", "-rs", *session.posargs)
+
+
+@heavy
 def extending(session: nox.Session) -> None:
     """Run a folder in VisA layout and a third model through every stage: some minutes on two cores."""
     run(session, "pytest", "tests/extending", *session.posargs)

@@ -27,7 +27,7 @@ ORDER = [
     {"distill.train"},
     {"distill.card"},
     {"models.registry"},
-    {"models.build"},
+    {"models.build", "models.accelerate"},
     {"fit"},
     {"crossfit", "claims.numbers", "claims.code"},
     {"predict", "score", "patch_search"},

@@ -14,6 +14,7 @@ from anomalib.data.datamodules.base.image import AnomalibDataModule
 from anomalib.engine import Engine
 from lightning.pytorch import Callback, LightningModule, Trainer, seed_everything
 
+from repro.models.accelerate import Accelerate
 from repro.models.build import build
 from repro.models.registry import MODELS
 from repro.models.weights import describe
@@ -48,8 +49,9 @@ def fit(folder: RunFolder, study: Study, cell: Cell, device: Device) -> None:
     weights = folder.run / "weights" / cell.variant
     model = build(variant, study.image_size, weights)
     scratch = folder.cell(cell) / "lightning"
-    limits = MODELS[variant.model].trainer(variant)
-    engine = engine_for(device, scratch, max_epochs=variant.epochs, callbacks=[_Steps(cell)], **limits)
+    entry = MODELS[variant.model]
+    callbacks = [Accelerate(entry, variant.precision), _Steps(cell)]
+    engine = engine_for(device, scratch, max_epochs=variant.epochs, callbacks=callbacks, **entry.trainer(variant))
     engine.fit(model=model, datamodule=datamodule(folder, cell.category))
     trainer = engine.trainer
     with writing(folder.cell(cell) / "checkpoint.ckpt") as beside:
