@@ -20,7 +20,7 @@ ORDER = [
     {"sheet", "stat", "photographs", "ranking", "bootstrap", "metrics", "claims.published"},
     {"study", "data.layout", "receptive_field", "data.textures", "claims.evidence", "references"},
     {"data.defects"},
-    {"data.procedural", "data.checks", "data.visa"},
+    {"data.procedural", "data.checks", "data.visa", "data.pinned"},
     {"data.prepare", "models.shipped", "models.pdn", "models.kcenter", "models.efficientad"},
     {"models.lite0", "models.weights", "models.coreset", "distill.scenes"},
     {"distill.images", "distill.targets", "models.patchcore"},

@@ -14,6 +14,7 @@ from anomalib.data.datamodules.base.image import AnomalibDataModule
 from anomalib.engine import Engine
 from lightning.pytorch import Callback, LightningModule, Trainer, seed_everything
 
+from repro.data.pinned import Pinned
 from repro.models.accelerate import Accelerate
 from repro.models.build import build
 from repro.models.registry import MODELS
@@ -79,6 +80,8 @@ def datamodule(folder: RunFolder, category: str) -> AnomalibDataModule:
     root, category = _in_ascii(root, category, root if arranged else folder.run / "links")
     # Of a VisA folder that is split already, as the data stage leaves one, anomalib asks for the folder above.
     kind, root = (Visa, root.parent) if arranged else (MVTecAD, root)
+    if torch.cuda.is_available():
+        kind = type(kind.__name__, (Pinned, kind), {})
     return kind(
         root=root,
         category=category,
