@@ -114,7 +114,8 @@ def describe(folder: RunFolder, study: Study, variant: str, count: int, file: Pa
             rows.flush()
             return payload
     mend = "ask for less with --sizes"
-    raise ReproError(f"has fewer than {count:,} patches, flips and rotations counted", where=study.name, mend=mend)
+    words = f"has {done:,} patches, flips and rotations counted, and {count:,} are asked for"
+    raise ReproError(words, where=study.name, mend=mend)
 
 
 def _described(folder: RunFolder, study: Study, variant: str) -> Iterator[tuple[NDArray[np.float32], dict[str, str]]]:
