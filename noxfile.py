@@ -184,6 +184,12 @@ def patches(session: nox.Session) -> None:
 
 
 @heavy
+def gpu(session: nox.Session) -> None:
+    """Test the GPU's path: simulated anywhere, for real (-m gpu) where there is one; skips say why."""
+    run(session, "pytest", "tests/gpu", "-rs", *session.posargs)
+
+
+@heavy
 def extending(session: nox.Session) -> None:
     """Run a folder in VisA layout and a third model through every stage: some minutes on two cores."""
     run(session, "pytest", "tests/extending", *session.posargs)

@@ -3,7 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from repro.patch_search import NEIGHBOURS, QUERIES, measure, recall
+from repro.patch_records import Patches
+from repro.patch_search import NEIGHBOURS, QUERIES, measure, recall, table
+from repro.runs import PROJECT_ROOT, read_record
 
 #: On a half circle, so that the nearest are those with the nearest numbers.
 ANGLES = np.linspace(0, np.pi, 500)
@@ -37,3 +39,8 @@ def test_the_local_engine_compares_with_every_vector_so_that_it_finds_all(tmp_pa
     assert (found.vectors, found.recall, found.filtered_recall) == (400, 1, 1)
     assert found.query_seconds > 0
     assert found.disk_mb is None
+
+
+def test_the_documented_table_is_that_of_the_measurement() -> None:
+    found = read_record(PROJECT_ROOT / "report" / "patches.json", Patches, mend="run `nox -s patches`")
+    assert table(found) in (PROJECT_ROOT / "docs" / "patches.md").read_text(encoding="utf-8")

@@ -38,7 +38,7 @@ def test_cells_are_every_combination() -> None:
         ('size = "small"', 'size = "medium"', 'a teacher of size medium is "official" only'),
         ("epochs = 1", "epochs = 1\nseeds = [2, 2]", "variants.efficientad.seeds holds a value twice"),
         ("epochs = 1", "epochs = 1\nblur = -1.0", "variants.efficientad.blur is -1.0, should be greater than or equal"),
-        ('model = "patchcore"', 'model = "padim"', "variants.patchcore.model is 'padim', allowed is"),
+        ('model = "patchcore"', 'model = "stfpm"', "variants.patchcore.model is 'stfpm', allowed is"),
         ("center_crop = 224", "center_crop = 999", "center_crop is larger than image_size 256"),
         ("image_size = 256", "", "image_size is missing"),
         ("[data]", "[[data]]", "data"),
@@ -80,7 +80,7 @@ def test_text_that_is_not_toml_is_told_with_its_place(tmp_path: Path) -> None:
 
 
 def test_an_unknown_study_names_those_there_are() -> None:
-    with pytest.raises(ReproError, match="use one of ablation, embedded, mvtec, mvtec-ablation, smoke"):
+    with pytest.raises(ReproError, match="use one of ablation, embedded, mvtec, mvtec-ablation, padim, smoke"):
         studies.load("nonsense")
 
 
@@ -90,6 +90,25 @@ def test_other_data_drops_the_guards_that_were_set_for_the_studys_own(tmp_path: 
     assert study.guards == []
     assert isinstance(study.data, studies.FolderData)
     assert study.data.root == str(tmp_path)
+
+
+def test_a_study_of_a_folder_keeps_its_guards_and_layout_where_no_other_folder_is_given(tmp_path: Path) -> None:
+    content = studies.load("embedded").model_dump()
+    data = {"source": "folder", "layout": "visa", "root": str(tmp_path)}
+    own = studies.check(content | {"data": data}, where=tmp_path)
+    assert studies.choose(own, data_root=tmp_path, categories=None) == own
+    other = studies.choose(own, data_root=tmp_path / "other", categories=None)
+    assert isinstance(other.data, studies.FolderData)
+    assert (other.data.layout, other.guards) == ("visa", [])
+
+
+def test_a_precision_is_recorded_only_where_a_study_asks_for_another_than_the_default() -> None:
+    content = studies.load("smoke").model_dump(mode="json")
+    assert "precision" not in content["variants"]["patchcore"]
+    content["variants"]["patchcore"]["precision"] = "bf16"
+    asked = studies.check(content, where=Path("mine.toml"))
+    assert asked.model_dump(mode="json")["variants"]["patchcore"]["precision"] == "bf16"
+    assert studies.check(asked.model_dump(mode="json"), where=Path("mine.toml")) == asked
 
 
 def test_fewer_categories_keep_the_guards_that_still_apply() -> None:

@@ -17,6 +17,8 @@ from anomalib.engine import Engine
 from lightning.pytorch import Callback, LightningModule, Trainer, seed_everything
 
 from repro import models
+from repro.data.pinned import Pinned
+from repro.models.accelerate import Accelerate
 from repro.models.build import build
 from repro.models.registry import MODELS
 from repro.models.weights import describe
@@ -52,13 +54,13 @@ def fit(folder: RunFolder, study: Study, cell: Cell, device: Device) -> None:
     weights = folder.weights(cell.variant)
     model = build(variant, study.image_size, weights)
     scratch = folder.cell(cell) / "lightning"
-    callbacks: list[Callback] = [_Steps(cell)]
+    entry = MODELS[variant.model]
+    callbacks: list[Callback] = [Accelerate(entry, variant.precision), _Steps(cell)]
     resume = None
     if variant.model == "efficientad":
         resume = folder.cell(cell) / f"resume-{_identity(folder, study, cell, device)}.ckpt"
         callbacks.append(Resume(resume))
-    limits = MODELS[variant.model].trainer(variant)
-    engine = engine_for(device, scratch, max_epochs=variant.epochs, callbacks=callbacks, **limits)
+    engine = engine_for(device, scratch, max_epochs=variant.epochs, callbacks=callbacks, **entry.trainer(variant))
     data = datamodule(folder, cell.category)
     engine_run(engine.fit, model=model, datamodule=data, ckpt_path=resume and begun(resume))
     trainer = engine.trainer
@@ -95,6 +97,8 @@ def datamodule(folder: RunFolder, category: str) -> AnomalibDataModule:
     root, category = _in_ascii(root, category, root if arranged else folder.run / "links")
     # Of a VisA folder that is split already, as the data stage leaves one, anomalib asks for the folder above.
     kind, root = (Visa, root.parent) if arranged else (MVTecAD, root)
+    if torch.cuda.is_available():
+        kind = type(kind.__name__, (Pinned, kind), {})
     return kind(
         root=root,
         category=category,

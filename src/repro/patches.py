@@ -16,26 +16,28 @@ from torchvision.transforms.v2.functional import to_dtype, to_image
 
 from repro.errors import ReproError
 from repro.models.registry import MODELS
-from repro.patch_records import Patches
+from repro.patch_records import Patches, PatchSearch
 from repro.patch_search import NEIGHBOURS, QUERIES, Payload, measure
 from repro.progress import Progress
 from repro.records import SCHEMA_VERSION
 from repro.results import processor
 from repro.retrieve import qdrant
-from repro.runs import Cell, RunFolder, read_json, write_json
+from repro.runs import Cell, RunFolder, read_json, read_record, write_json
 from repro.study import Study
 
+FILE = "patches.json"
 #: Vectors that the engine of qdrant-client is asked to hold at most: it copies its tables with each that comes in.
 LOCAL_LIMIT = 100_000
 PACKAGES = ("numpy", "qdrant-client", "qdrant-edge-py", "torch")
 
 
 def patches(folder: RunFolder, study: Study, sizes: Sequence[int], url: str | None, report: Path) -> Patches:
-    """Measure the engines with collections of these sizes; leave patches.json in `report`.
+    """Measure the engines with collections of these sizes; leave patches.json in `report`, each as soon as it is there.
 
     The vectors are those that PatchCore, preferably of the sound protocol, compares, of all images of the study and of
     their flips and rotations. The queries are among them, but in no collection. Raises ReproError where the study is
-    not trained or has fewer patches, or where no server answers at `url`.
+    not trained or has fewer patches, or where no server answers at `url`. What the file holds of other collections
+    stays where study, machine and packages are the same.
     """
     patchcore = [name for name, one in study.variants.items() if one.model == "patchcore"]
     if not patchcore:
@@ -55,12 +57,6 @@ def patches(folder: RunFolder, study: Study, sizes: Sequence[int], url: str | No
             for kind, quantised in _engines(url)
             if kind != "local" or size <= LOCAL_LIMIT
         ]
-        searches = []
-        for kind, size, quantised in plans:
-            # In a process of its own each: memory that another collection left behind would be counted.
-            alone = multiprocessing.get_context("spawn")
-            with ProcessPoolExecutor(1, mp_context=alone) as pool:
-                searches.append(pool.submit(measure, file, payload, kind, size, quantised, url).result())
         found = Patches(
             schema_version=SCHEMA_VERSION,
             processor=processor(),
@@ -71,10 +67,31 @@ def patches(folder: RunFolder, study: Study, sizes: Sequence[int], url: str | No
             dimension=np.load(file, mmap_mode="r").shape[1],
             queries=QUERIES,
             neighbours=NEIGHBOURS,
-            searches=tuple(searches),
+            searches=(),
         )
-    write_json(report / "patches.json", found.model_dump(mode="json"))
+        found = _with(found, _earlier(report / FILE, found))
+        for kind, size, quantised in plans:
+            # In a process of its own each: memory that another collection left behind would be counted.
+            alone = multiprocessing.get_context("spawn")
+            with ProcessPoolExecutor(1, mp_context=alone) as pool:
+                one = pool.submit(measure, file, payload, kind, size, quantised, url).result()
+            found = _with(found, [one])
+            write_json(report / FILE, found.model_dump(mode="json"))
     return found
+
+
+def _with(found: Patches, more: Sequence[PatchSearch]) -> Patches:
+    """With further searches, each in the place of an earlier one of its kind."""
+    merged = {(one.vectors, one.engine, one.quantised): one for one in (*found.searches, *more)}
+    return found.model_copy(update={"searches": tuple(merged[key] for key in sorted(merged))})
+
+
+def _earlier(path: Path, found: Patches) -> Sequence[PatchSearch]:
+    """What the file holds of the same vectors, machine and packages."""
+    if not path.is_file():
+        return ()
+    earlier = read_record(path, Patches, mend="delete it")
+    return earlier.searches if earlier.model_copy(update={"searches": ()}) == found else ()
 
 
 def describe(folder: RunFolder, study: Study, variant: str, count: int, file: Path) -> Payload:
@@ -97,7 +114,8 @@ def describe(folder: RunFolder, study: Study, variant: str, count: int, file: Pa
             rows.flush()
             return payload
     mend = "ask for less with --sizes"
-    raise ReproError(f"has fewer than {count:,} patches, flips and rotations counted", where=study.name, mend=mend)
+    words = f"has {done:,} patches, flips and rotations counted, and {count:,} are asked for"
+    raise ReproError(words, where=study.name, mend=mend)
 
 
 def _described(folder: RunFolder, study: Study, variant: str) -> Iterator[tuple[NDArray[np.float32], dict[str, str]]]:
@@ -125,13 +143,13 @@ def _described(folder: RunFolder, study: Study, variant: str) -> Iterator[tuple[
 
 @torch.no_grad()
 def _vectors(module: Any, entry: Any, pixels: torch.Tensor) -> NDArray[np.float32]:
-    heard = entry.describer(module)(module.pre_processor(pixels[None]))
+    heard = entry.networks(module)[0](module.pre_processor(pixels[None]))
     embedding: NDArray[np.float32] = entry.embedding(module, heard)[0].flatten(1).T.numpy()
     return embedding
 
 
 def _engines(url: str | None) -> list[tuple[Literal["local", "edge", "server"], bool]]:
-    here: list[tuple[Literal["local", "edge", "server"], bool]] = [("local", False), ("edge", False), ("edge", True)]
+    here: list[tuple[Literal["local", "edge", "server"], bool]] = [("local", False), ("edge", True), ("edge", False)]
     return [*here, ("server", False), ("server", True)] if url else here
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from repro.errors import ReproError
 from repro.fit import Device, datamodule, engine_for, engine_run
+from repro.models.accelerate import Accelerate
 from repro.models.registry import MODELS, Model
 from repro.progress import Progress
 from repro.runs import Cell, RunFolder, write_json, writing
@@ -33,12 +34,13 @@ def predict(folder: RunFolder, study: Study, cell: Cell, device: Device) -> None
     if not checkpoint.is_file():
         raise ReproError("no such file", where=checkpoint, mend="run `nox -s train` first")
     seed_everything(cell.seed, workers=True, verbose=False)
-    entry = MODELS[study.variants[cell.variant].model]
-    model = load(study.variants[cell.variant], checkpoint)
+    variant = study.variants[cell.variant]
+    entry = MODELS[variant.model]
+    model = load(variant, checkpoint)
     data = datamodule(folder, cell.category)
     collected = _Collect(cell, entry)
     scratch = folder.cell(cell) / "lightning"
-    engine = engine_for(device, scratch, callbacks=[collected])
+    engine = engine_for(device, scratch, callbacks=[Accelerate(entry, variant.precision), collected])
     engine_run(engine.predict, model=model, datamodule=data, return_predictions=False)
     shutil.rmtree(scratch, ignore_errors=True)
     arrays = collected.arrays()
@@ -88,7 +90,7 @@ class _Collect(Callback):
 
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         del trainer
-        self._entry.describer(pl_module).register_forward_hook(self._hear)
+        self._entry.networks(pl_module)[0].register_forward_hook(self._hear)
 
     def _hear(self, module: torch.nn.Module, inputs: Any, output: Any) -> None:
         del module, inputs

@@ -24,10 +24,10 @@ class Model:
     module: type[AnomalibModule]
     #: Arguments of its own, from a variant and a folder to place weights and penalty images in.
     arguments: Callable[[Any, Path], dict[str, Any]]
-    #: The patch embedding that it compares, [N, D, h, w], from a module and what its describer gave.
+    #: The patch embedding that it compares, [N, D, h, w], from a module and what its first network gave.
     embedding: Callable[[AnomalibModule, Any], Tensor]
-    #: The network that describes patches.
-    describer: Callable[[AnomalibModule], nn.Module] = lambda module: module.model.feature_extractor
+    #: All its networks, the one that describes patches before the others.
+    networks: Callable[[AnomalibModule], list[nn.Module]] = lambda module: [module.model.feature_extractor]
     #: What Lightning's Trainer is told; if nothing else, not to validate.
     trainer: Callable[[Any], dict[str, Any]] = lambda variant: {"limit_val_batches": 0}
     #: Positions on each side of its anomaly map that have no embedding.
@@ -78,7 +78,7 @@ MODELS = {
         LeanEfficientAd,
         _efficientad,
         embedding=_normalised,
-        describer=lambda module: module.model.teacher,
+        networks=lambda module: [module.model.teacher, module.model.student, module.model.ae],
         trainer=_validated_once,
         # anomalib pads its maps before it enlarges them to the image.
         border=lambda module: 4 if module.model.pad_maps else 0,

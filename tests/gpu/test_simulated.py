@@ -1,0 +1,132 @@
+"""What a GPU is given: the same numbers on a CPU, bfloat16 within a tolerance, and, simulated, what it has to hold."""
+
+import copy
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from anomalib.data import ImageBatch, ImageItem
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.distributed._tools.mem_tracker import MemTracker
+from torch.utils.data import DataLoader
+
+from repro.data.pinned import pinned
+from repro.models import lite0
+from repro.models.accelerate import channels_last, in_bfloat16
+from repro.models.build import build
+from repro.models.patchcore import LeanPatchcoreModel
+from repro.models.registry import MODELS
+from repro.study import EfficientAdVariant, PadimVariant, PatchCoreVariant
+
+BACKBONE = {"backbone": "resnet18", "pretrained": False, "layers": ["layer2", "layer3", "layer4"]}
+VARIANTS = {
+    "efficientad": EfficientAdVariant(model="efficientad", epochs=1, teacher="random", penalty="photographs"),
+    "patchcore": PatchCoreVariant(model="patchcore", neighbours=3, coreset_ratio=0.1, **BACKBONE),
+    "padim": PadimVariant(model="padim", features=100, **BACKBONE),
+}
+#: Training images of MVTec AD's largest category but two, patches of a 256-pixel image, and channels of the published
+#: layers: what the coreset of grid is selected from, rounded up to 320 images.
+PATCHES, CHANNELS = 320 * 1024, 896
+
+
+@pytest.mark.parametrize("name", list(VARIANTS))
+def test_every_network_that_runs_is_named(name: str, tmp_path: Path) -> None:
+    """All convolutions lie in them, so that none is left behind in another memory format or precision."""
+    model = build(VARIANTS[name], 256, tmp_path)
+    named = {id(module) for network in MODELS[name].networks(model) for module in network.modules()}
+    assert [module for module in model.modules() if isinstance(module, nn.Conv2d) and id(module) not in named] == []
+
+
+def test_channels_last_changes_no_value() -> None:
+    network = lite0.load()
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    channels_last([network])
+    assert network.conv_stem.weight.is_contiguous(memory_format=torch.channels_last)
+    assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
+
+
+def test_bfloat16_gives_float32_within_a_few_hundredths_of_the_features() -> None:
+    network = nn.Sequential(*list(lite0.load().children())[:3]).eval()
+    images = torch.rand(2, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    faster = copy.deepcopy(network)
+    in_bfloat16([faster], "cpu")
+    with torch.no_grad():
+        exact, rough = network(images), faster(images)
+    assert rough.dtype == torch.float32
+    assert not torch.equal(exact, rough)
+    assert torch.linalg.vector_norm(rough - exact) < 0.03 * torch.linalg.vector_norm(exact)
+
+
+def test_torch_pins_the_tensors_of_anomalibs_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pinning needs a device; here it is written down instead."""
+    from torch.utils.data._utils.pin_memory import pin_memory
+
+    seen = []
+    monkeypatch.setattr(Tensor, "pin_memory", lambda one, *more: seen.append(tuple(one.shape)) or one)
+    items = [ImageItem(image=torch.rand(3, 8, 8), gt_label=torch.tensor(0), image_path=str(n)) for n in range(2)]
+    loader = pinned(DataLoader(items, batch_size=2, collate_fn=ImageBatch.collate))
+    batch = pin_memory(loader.collate_fn(items))
+    assert loader.pin_memory
+    assert isinstance(batch, ImageBatch)
+    assert (2, 3, 8, 8) in seen
+    assert batch.image_path == ["0", "1"]
+
+
+@pytest.fixture
+def swapped() -> Iterator[None]:
+    """A fake tensor cannot be swapped with a real one when a module moves."""
+    before = torch.__future__.get_swap_module_params_on_conversion()
+    torch.__future__.set_swap_module_params_on_conversion(False)
+    yield
+    torch.__future__.set_swap_module_params_on_conversion(before)
+
+
+def peak_gb(tracker: MemTracker) -> float:
+    found = {str(device): held["Total"] for device, held in tracker.get_tracker_snapshot("peak").items()}
+    assert set(found) <= {"cuda:0", "cpu"}
+    return found["cuda:0"] / 1e9
+
+
+def bank(rows: int) -> LeanPatchcoreModel:
+    model = LeanPatchcoreModel.__new__(LeanPatchcoreModel)
+    nn.Module.__init__(model)
+    model.memory_bank = torch.empty(rows, CHANNELS, device="cuda:0")
+    return model
+
+
+@pytest.mark.usefixtures("swapped")
+def test_a_search_of_the_full_bank_stays_on_the_device_and_below_half_a_gigabyte_more() -> None:
+    """Simulated: no number is computed, but every shape, device and allocation is."""
+    with FakeTensorMode(), MemTracker() as tracker:
+        model = bank(PATCHES // 10)
+        patches = torch.empty(2 * 1024, CHANNELS, device="cuda:0")
+        distances, indices = model.nearest_neighbors(patches, 1)
+    assert (distances.shape, distances.device.type, distances.dtype) == ((2048,), "cuda", torch.float32)
+    assert (indices.shape, indices.device.type) == ((2048,), "cuda")
+    assert peak_gb(tracker) < PATCHES // 10 * CHANNELS * 4 / 1e9 + 0.5
+
+
+@pytest.mark.usefixtures("swapped")
+def test_describing_an_image_in_channels_last_stays_so_through_the_network() -> None:
+    with FakeTensorMode():
+        network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 8, 3, stride=2)).to("cuda:0")
+        channels_last([network])
+        found: Tensor = network(torch.empty(2, 3, 64, 64, device="cuda:0"))
+    assert found.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.usefixtures("swapped")
+def test_the_coresets_sketch_of_all_patches_fits_a_small_gpu() -> None:
+    """The steps of the selection that hold all points at once; the rest works on pools of two thousand."""
+    from repro.models.kcenter import _sketch
+
+    with warnings.catch_warnings(), FakeTensorMode(), MemTracker() as tracker:
+        warnings.simplefilter("ignore")
+        points = torch.empty(PATCHES, CHANNELS, device="cuda:0")
+        sketch = _sketch(points)
+    assert sketch.values.device.type == "cuda"
+    assert sketch.values.shape == (PATCHES, 49)
+    assert peak_gb(tracker) < 1.5 * PATCHES * CHANNELS * 4 / 1e9
