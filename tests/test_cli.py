@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from repro import study as studies
 from repro.cli import main
 from repro.runs import PROJECT_ROOT, RunFolder, write_json
 
@@ -64,7 +65,7 @@ def root(tmp_path: Path) -> Iterator[Path]:
             ["--categories", "leather", "--qdrant-url", "http://127.0.0.1:9"],
             "http://127.0.0.1:9: no Qdrant answers",
         ),
-        ("", ["--study", "nonsense"], "use one of ablation, embedded, mvtec, mvtec-ablation, smoke"),
+        ("", ["--study", "nonsense"], f"use one of {', '.join(studies.names())}"),
         ("", ["--study", "embedded"], "study embedded: draws its own images; leave --data-root out"),
         ("lost", ["--categories", "leather"], "ground_truth/cut/000_mask.png: missing"),
     ],

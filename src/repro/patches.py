@@ -96,7 +96,7 @@ def _earlier(path: Path, found: Patches) -> Sequence[PatchSearch]:
 
 def describe(folder: RunFolder, study: Study, variant: str, count: int, file: Path) -> Payload:
     """Write `count` patch vectors, float32 [count, D], to a .npy file in random order; gives their payload."""
-    rows: NDArray[np.float32] | None = None
+    rows: Any = None
     payload: Payload = [{} for _ in range(count)]
     done = 0
     progress = Progress("describe patches", "patches")
@@ -141,9 +141,9 @@ def _described(folder: RunFolder, study: Study, variant: str) -> Iterator[tuple[
                     yield _vectors(modules[category], entry, pixels), {"category": category, "defect": defect}
 
 
-@torch.no_grad()
 def _vectors(module: Any, entry: Any, pixels: torch.Tensor) -> NDArray[np.float32]:
-    heard = entry.networks(module)[0](module.pre_processor(pixels[None]))
+    with torch.no_grad():
+        heard = entry.networks(module)[0](module.pre_processor(pixels[None]))
     embedding: NDArray[np.float32] = entry.embedding(module, heard)[0].flatten(1).T.numpy()
     return embedding
 

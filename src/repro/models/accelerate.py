@@ -49,7 +49,7 @@ def channels_last(networks: Iterable[nn.Module]) -> None:
 def in_bfloat16(networks: Iterable[nn.Module], device: str) -> None:
     """Let networks compute in bfloat16 and give float32: a tensor, or tensors by name."""
     for network in networks:
-        network.forward = torch.autocast(device, torch.bfloat16)(network.forward)  # type: ignore[method-assign]
+        network.forward = torch.autocast(device, torch.bfloat16)(network.forward)
         network.register_forward_hook(_in_float32)
 
 
