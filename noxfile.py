@@ -113,7 +113,7 @@ def regression(session: nox.Session) -> None:
 @heavy
 def tests(session: nox.Session) -> None:
     """Run the tests, one real end-to-end study among them."""
-    heavier = [f"--ignore=tests/{folder}" for folder in ("bench", "pages", "proofs")]
+    heavier = [f"--ignore=tests/{folder}" for folder in ("bench", "pages", "proofs", "scale")]
     run(session, "pytest", *heavier, *session.posargs)
 
 
@@ -131,6 +131,12 @@ def lint(session: nox.Session) -> None:
 def prove(session: nox.Session) -> None:
     """Prove the exact paths equal to anomalib's where that takes long: about ten minutes on two cores."""
     run(session, "pytest", "tests/proofs", *session.posargs)
+
+
+@heavy
+def simulate(session: nox.Session) -> None:
+    """Run 300 cells with made-up training through the workflow: what it adds to a cell; about ten minutes."""
+    run(session, "pytest", "tests/scale", *session.posargs)
 
 
 @heavy
