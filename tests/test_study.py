@@ -80,7 +80,7 @@ def test_text_that_is_not_toml_is_told_with_its_place(tmp_path: Path) -> None:
 
 
 def test_an_unknown_study_names_those_there_are() -> None:
-    with pytest.raises(ReproError, match="use one of ablation, embedded, mvtec, mvtec-ablation, smoke"):
+    with pytest.raises(ReproError, match="use one of ablation, embedded, mvtec, mvtec-ablation, mvtec-full, smoke"):
         studies.load("nonsense")
 
 
