@@ -120,15 +120,15 @@ def test_a_step_of_the_whole_study_takes_less_than_ten_seconds(simulation: Simul
     assert simulation.costs[step].peak_mb < 1500
 
 
-def test_the_workflow_adds_less_than_a_second_to_a_cell(
+def test_the_workflow_adds_less_than_three_seconds_of_a_core_to_a_cell(
     simulation: Simulation, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    every, cores = simulation.costs["workflow, all of it"], os.cpu_count() or 1
-    added = (every.wall - simulation.jobs / cores) / CELLS
+    # Starts of the stand-ins' processes, all that Snakemake does, and the report.
+    added = simulation.costs["workflow, all of it"].cpu / CELLS
     with capsys.disabled():
         print(f"\n{simulation.table()}")
-        print(f"{simulation.jobs:.0f} s in {4 * CELLS} processes; the workflow adds {added:.2f} s to each cell")
-    assert added < 1
+        print(f"{simulation.jobs:.0f} s in {4 * CELLS} processes; the workflow adds {added:.2f} s of a core to a cell")
+    assert added < 3
 
 
 def test_the_paper_sums_up_instead_of_listing(simulation: Simulation) -> None:
