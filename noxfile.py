@@ -23,6 +23,7 @@ HEAVIER = (
     "kubernetes",
     "pages",
     "proofs",
+    "scale",
     "slurm",
 )
 
@@ -216,6 +217,12 @@ def kubernetes(session: nox.Session) -> None:
     """Test what the Kubernetes profile asks a cluster for; a server on the loopback takes it, and no pod runs."""
     run(session, "python", "-m", "pip", "install", "--quiet", CONSTRAINTS, "--editable=.[kubernetes]")
     run(session, "pytest", "tests/kubernetes", *session.posargs)
+
+
+@heavy
+def simulate(session: nox.Session) -> None:
+    """Run 300 cells with made-up training through the workflow: what it adds to a cell; about ten minutes."""
+    run(session, "pytest", "tests/scale", *session.posargs)
 
 
 @heavy

@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -6,7 +7,8 @@ import pytest
 from repro import forecast, study
 from repro.errors import ReproError
 from repro.estimate import Estimate, Share
-from repro.runs import RunFolder
+from repro.reproduce import Choices, reproduce
+from repro.runs import RunFolder, write_text
 
 SHARE = Share("patchcore", cells=9, to_train=9, core_seconds=7200.0, disk=3_000_000_000, memory=2 * 10**9, beside=4)
 
@@ -68,3 +70,17 @@ def test_times_that_nobody_took_are_not_made_up(folder: RunFolder) -> None:
 def test_a_finished_study_has_nothing_to_forecast(folder: RunFolder) -> None:
     said = forecast.forecast(folder, study.load("embedded"), found(core_seconds=0.0, to_train=0))
     assert "nothing but the report is left" in said
+
+
+def test_a_run_without_room_is_refused_before_anything_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (study.STUDIES / "smoke.toml").read_text(encoding="utf-8").replace('name = "smoke"', 'name = "no-room"')
+    write_text(tmp_path / "no-room.toml", text)
+    run = RunFolder("no-room")
+    machine(monkeypatch, disk=10**12, memory=10**8)
+    monkeypatch.setattr("repro.reproduce.subprocess.run", lambda *_, **__: pytest.fail("the workflow was started"))
+    try:
+        with pytest.raises(ReproError, match="GB of memory are needed"):
+            reproduce(Choices(study=str(tmp_path / "no-room.toml"), cores=1))
+        assert not run.study_file.exists()
+    finally:
+        shutil.rmtree(run.run, ignore_errors=True)
