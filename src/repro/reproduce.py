@@ -102,7 +102,7 @@ def _run(folder: RunFolder, study: studies.Study, choices: Choices) -> int:
     # Manifests that were altered are gone now.
     prepare(folder, study)
     _draw_again_what_is_lost(folder)
-    command = _command(folder, choices, lost if choices.until == "paper" else [])
+    command = _command(folder, choices, lost if choices.until != "train" else [])
     failed = subprocess.run(command, cwd=folder.root, check=False).returncode
     if failed:
         print(f"error: a stage failed, see above; finished stages are kept in {folder.run}", file=sys.stderr)
