@@ -124,7 +124,7 @@ def _run(folder: RunFolder, study: studies.Study, choices: Choices) -> int:
     prepare(folder, study)
     _draw_again_what_is_lost(folder)
     _forget_old_timings(folder, study)
-    more = lost if choices.until == "paper" else []
+    more = lost if choices.until != "train" else []
     failed, told = (0, []) if choices.partial else _snakemake(folder, choices, profile, more)
     partial = choices.partial or bool(failed and choices.keep_going and choices.until != "train")
     if partial:
