@@ -17,7 +17,7 @@ ORDER = [
     {"predictions"},
     {"retrieval_records", "cost_records", "patch_records"},
     {"records", "hash_records"},
-    {"runs", "progress", "trace", "patch_engines", "supervise", "latency"},
+    {"runs", "progress", "trace", "patch_engines", "supervise", "interrupt", "latency"},
     {"gpus"},
     {"sheet", "stat", "photographs", "ranking", "bootstrap", "metrics", "claims.published", "scope"},
     {"study", "fetch.sources", "data.layout", "receptive_field", "data.textures", "claims.evidence", "references"},

@@ -33,6 +33,15 @@ def test_a_copy_of_a_folder_that_does_not_fit_is_told() -> None:
     assert in_words(shutil.Error([("from", "to", "is no file")]), "export") is None
 
 
+def test_what_a_library_hides_behind_an_error_of_its_own_is_told() -> None:
+    with pytest.raises(RuntimeError) as hidden:
+        try:
+            raise MemoryError
+        finally:
+            raise RuntimeError("unexpected pos 64 vs 0")
+    assert str(in_words(hidden.value, "fit")).startswith("fit: memory ran out")
+
+
 def test_what_no_user_can_mend_stays_as_it_is() -> None:
     assert in_words(ValueError("of ours"), "fit") is None
     error = ReproError("what", where="where", mend="mend")

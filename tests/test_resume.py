@@ -76,10 +76,10 @@ def train(penalty: Path, file: Path, stop: int | None = None) -> dict[str, Any]:
         limit_val_batches=0,
         callbacks=[Resume(file), *([] if stop is None else [Stop(stop)])],
     )
-    trainer.fit(model, datamodule=Images(), ckpt_path=begun(file), weights_only=True)
+    trainer.fit(model, datamodule=Images(), ckpt_path=begun(file), weights_only=False)
     last = file.with_name("end.ckpt")
     trainer.save_checkpoint(last)
-    return torch.load(last, weights_only=True)
+    return torch.load(last, weights_only=False)
 
 
 def differences(one: Any, other: Any, place: str = "") -> list[str]:

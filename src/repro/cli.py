@@ -4,13 +4,14 @@ import argparse
 import os
 import sys
 import warnings
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from repro import __version__
 from repro.errors import in_words
+from repro.interrupt import STOPPED, promptly
 
 if TYPE_CHECKING:
     from repro.runs import RunFolder
@@ -35,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
             result: int = options.call(options) or 0
             return result
     except KeyboardInterrupt:
-        print("stopped; the same command goes on where this one left off", file=sys.stderr)
+        print(STOPPED, file=sys.stderr)
         return 130
     except Exception as error:
         told = in_words(error, " ".join([options.command, *filter(None, [getattr(options, "cell", None)])]))
@@ -45,12 +46,15 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
 
 
-def _holding(options: argparse.Namespace) -> AbstractContextManager[None]:
+@contextmanager
+def _holding(options: argparse.Namespace) -> Iterator[None]:
     if not options.writes:
-        return nullcontext()
+        yield
+        return
     from repro.runs import RunFolder, holding
 
-    return holding(RunFolder(options.study))
+    with promptly(), holding(RunFolder(options.study)):
+        yield
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -50,8 +50,11 @@ def unwritable(error: OSError, where: object) -> ReproError:
     return ReproError(what, where=where, mend=f"{UNWRITABLE[error.errno or 0]}, {AGAIN}")
 
 
-def in_words(error: Exception, stage: str) -> ReproError | None:
-    """The user's error behind any other: a disk, a permission or memory that did not suffice; None where it is none."""
+def in_words(error: BaseException, stage: str) -> ReproError | None:
+    """The user's error behind any other: a disk, a permission or memory that did not suffice; None where it is none.
+
+    Libraries raise others while they handle it, so that it may stand behind what arrives.
+    """
     if isinstance(error, ReproError):
         return error
     if isinstance(error, OSError) and error.errno in UNWRITABLE:
@@ -63,4 +66,5 @@ def in_words(error: Exception, stage: str) -> ReproError | None:
     if isinstance(error, MemoryError) or any(words in str(error) for words in MEMORY):
         mend = f"free some, raise the limit (ulimit -v) or let fewer cells run at once (--cores 1), {AGAIN}"
         return ReproError("memory ran out", where=stage, mend=mend)
-    return None
+    before = error.__cause__ or error.__context__
+    return None if before is None else in_words(before, stage)

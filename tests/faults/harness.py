@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -81,7 +82,7 @@ def start(*more: str, command: str = "reproduce", faults: Path | None = None, li
         environment["REPRO_FAULTS"] = str(faults)
         paths.insert(0, str(INJECT))
     environment["PYTHONPATH"] = os.pathsep.join(paths)
-    log = (KEPT / "log.txt").open("w+", encoding="utf-8", errors="replace")
+    log = tempfile.TemporaryFile("w+", dir=KEPT, encoding="utf-8", errors="replace")  # noqa: SIM115 - see `end`
     process = subprocess.Popen(
         ["bash", "-c", f'{limit} exec "$@"', "bash", *call],
         cwd=PROJECT_ROOT,

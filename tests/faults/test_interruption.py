@@ -118,7 +118,7 @@ def _kill_once(
         return None
     time.sleep(chance.uniform(0, RANDOM[stage or ""][1]))
     everyone = family(process)
-    target = chance.choice(TARGETS)
+    target = TARGETS[sum(left.values()) % len(TARGETS)]
     victims = {
         "repro reproduce": everyone[:1],
         "snakemake": [other for other in everyone if "snakemake" in _command(other)],

@@ -56,6 +56,8 @@ def test_what_does_not_suffice_is_told_in_one_line_and_nothing_is_lost(undisturb
         for place in (FOLDER.run, FOLDER.report):
             place.mkdir(parents=True)
             mounts.enter_context(mounted(place, "-t", "tmpfs", "-o", "size=600m", "tmpfs"))
+            # Snakemake deletes folders that stay empty, which a mount cannot be.
+            (place / "mounted").touch()
         finished = Finished()
         while any(plan.values()):
             process = start()
