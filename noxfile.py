@@ -3,6 +3,7 @@
 
 import sys
 from pathlib import Path
+from random import randrange
 
 import nox
 
@@ -18,6 +19,8 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 STUDY = Path(".nox") / "study"
 BIN = STUDY / ("Scripts" if sys.platform == "win32" else "bin")
 heavy = nox.session(venv_backend="none")
+#: The tests without those that have a session of their own.
+LIGHTER = [f"--ignore=tests/{folder}" for folder in ("bench", "pages", "proofs")]
 
 
 def run(session: nox.Session, command: str, *arguments: str) -> None:
@@ -113,8 +116,7 @@ def regression(session: nox.Session) -> None:
 @heavy
 def tests(session: nox.Session) -> None:
     """Run the tests, one real end-to-end study among them."""
-    heavier = [f"--ignore=tests/{folder}" for folder in ("bench", "pages", "proofs")]
-    run(session, "pytest", *heavier, *session.posargs)
+    run(session, "pytest", *LIGHTER, *session.posargs)
 
 
 @nox.session
@@ -131,6 +133,30 @@ def lint(session: nox.Session) -> None:
 def prove(session: nox.Session) -> None:
     """Prove the exact paths equal to anomalib's where that takes long: about ten minutes on two cores."""
     run(session, "pytest", "tests/proofs", *session.posargs)
+
+
+@heavy
+def fuzz(session: nox.Session) -> None:
+    """Try thousands of bad inputs, drawn by Hypothesis from a seed that is printed; the table goes to runs/."""
+    given = [] if any(one.startswith("--hypothesis-seed") for one in session.posargs) else [randrange(2**32)]
+    seed = [f"--hypothesis-seed={number}" for number in given]
+    run(session, "pytest", "tests/fuzz", "--hypothesis-profile=thorough", *seed, *session.posargs)
+
+
+@heavy
+def coverage(session: nox.Session) -> None:
+    """Measure branch coverage of the whole suite, the stages' processes among it; fails below 90 %."""
+    run(session, "coverage", "erase")
+    run(session, "coverage", "run", "-m", "pytest", *LIGHTER, *session.posargs)
+    run(session, "coverage", "combine", "--quiet")
+    run(session, "coverage", "report")
+
+
+@heavy
+def mutate(session: nox.Session) -> None:
+    """Mutate what decides numbers and verdicts, and name the mutants that no test notices; resumes, takes an hour."""
+    run(session, "mutmut", "run", "--max-children=1", *session.posargs)
+    run(session, "mutmut", "results")
 
 
 @heavy

@@ -16,6 +16,7 @@ ORDER = [
     {"errors", "record"},
     {"retrieval_records", "cost_records"},
     {"records"},
+    {"coherence"},
     {"runs", "progress", "trace"},
     {"sheet", "stat", "photographs", "ranking", "bootstrap", "metrics", "claims.published"},
     {"study", "data.layout", "receptive_field", "data.textures", "claims.evidence", "references"},

@@ -25,6 +25,10 @@ def main(arguments: list[str] | None = None) -> int:
     except ReproError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        told = ReproError(error.strerror or str(error), where=error.filename or "a file", mend="name another place")
+        print(f"error: {told}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("stopped; the same command goes on where this one left off", file=sys.stderr)
         return 130

@@ -14,7 +14,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer, seed_everythin
 from repro.models.build import build
 from repro.models.weights import describe
 from repro.progress import Progress
-from repro.runs import Cell, RunFolder, read_json, write_json, writing
+from repro.runs import Cell, RunFolder, read_root, write_json, writing
 from repro.study import Study, Variant
 
 #: What decides the outcome of training.
@@ -67,9 +67,9 @@ def fit(folder: RunFolder, study: Study, cell: Cell, device: Device) -> None:
 
 def datamodule(folder: RunFolder, category: str) -> MVTecAD:
     """anomalib's data module on the category's root, as its manifest names it."""
-    root = read_json(folder.data_root, mend=f"run `repro data --study {folder.study}` first")["root"]
+    root = read_root(folder, mend=f"run `repro data --study {folder.study}` first")
     return MVTecAD(
-        root=Path(root),
+        root=root,
         category=category,
         train_batch_size=TRAIN_BATCH,
         eval_batch_size=EVAL_BATCH,

@@ -2,6 +2,8 @@
 
 import hashlib
 import zipfile
+import zlib
+from collections.abc import Iterator
 from dataclasses import astuple
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,9 @@ from repro.errors import ReproError
 from repro.metrics import Predictions, metrics, raw_metrics, rounded, thresholds
 from repro.runs import Cell, RunFolder, write_json
 
+#: What numpy raises on a file that is not one of its archives, or on a damaged one.
+UNREADABLE = (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
+
 
 def score(folder: RunFolder, cell: Cell) -> None:
     """Score a cell's predictions.npz into scores.json in its folder."""
@@ -27,11 +32,33 @@ def load(path: Path) -> Predictions:
     mend = "run `nox -s evaluate` to make it"
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
-            return Predictions(**arrays)
+            predictions = Predictions(**arrays)
     except FileNotFoundError:
         raise ReproError("no such file", where=path, mend=mend) from None
-    except (OSError, ValueError, TypeError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         raise ReproError(f"not a file of predictions ({error})", where=path, mend=mend) from None
+    for fault in _faults(predictions):
+        raise ReproError(fault, where=path, mend="train the cell again" if "finite" in fault else mend)
+    return predictions
+
+
+def _faults(predictions: Predictions) -> Iterator[str]:
+    """What keeps predictions from being scored."""
+    scores, maps, masks, labels, images = astuple(predictions)
+    kinds = [("scores", "f", 1), ("maps", "f", 3), ("masks", "b", 3), ("labels", "b", 1), ("images", "U", 1)]
+    for name, kind, dimensions in kinds:
+        array = getattr(predictions, name)
+        if (array.dtype.kind, array.ndim) != (kind, dimensions):
+            yield f"{name} has {array.ndim} dimensions of {array.dtype}"
+            return
+    if masks.shape != maps.shape or {len(scores), len(maps), len(labels)} != {len(images)}:
+        yield "its arrays are of different lengths"
+    elif not maps.size or labels.all() or not labels.any():
+        yield "needs normal and anomalous images"
+    elif not (np.isfinite(scores).all() and np.isfinite(maps).all()):
+        yield "scores or maps are not finite"
+    elif any(len(image.split("/")) != 4 for image in images.tolist()):
+        yield "names an image otherwise than category/test/defect/file"
 
 
 def judge(predictions: Predictions) -> dict[str, Any]:

@@ -3,6 +3,7 @@ import torch
 from anomalib.models.components.sampling.k_center_greedy import KCenterGreedy
 from lightning.pytorch import seed_everything
 
+from repro.errors import ReproError
 from repro.models.coreset import ExactKCenterGreedy
 
 
@@ -41,5 +42,5 @@ def test_ties_fall_as_anomalibs_do(patches: torch.Tensor) -> None:
 def test_refuses_patches_that_are_not_numbers() -> None:
     patches = torch.rand(200, 16)
     patches[3] = torch.nan
-    with pytest.raises(ValueError, match="finite"):
+    with pytest.raises(ReproError, match="finite"):
         ExactKCenterGreedy(patches, 0.1).select_coreset_idxs()

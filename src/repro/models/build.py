@@ -24,6 +24,8 @@ def build(variant: Variant, image_size: int, weights: Path) -> AnomalibModule:
     raw predictions, where anyone can recompute them. Raises ReproError where weights are missing, damaged or cannot
     be downloaded.
     """
+    if isinstance(variant, PatchCoreVariant) and not timm.is_model(variant.backbone):
+        raise ReproError("timm has no such network", where=variant.backbone, mend="choose one of timm.list_models()")
     pre_processor = PreProcessor(transform=Compose(transforms(variant, image_size)))
     if isinstance(variant, EfficientAdVariant):
         place_teacher(variant, weights / "cache")

@@ -73,7 +73,7 @@ class LeanPatchcore(Patchcore):
         return loss
 
     def fit(self) -> None:
-        """Select the memory bank from the patches of the training images. Raises ValueError where one is not finite."""
+        """Select the memory bank from the patches of the training images. Raises ReproError where one is not finite."""
         sampler = ExactKCenterGreedy(self._bank[: self._filled], self.coreset_sampling_ratio)
         self.model.memory_bank = sampler.sample_coreset()
         self._bank, self._filled = torch.empty(0), 0
