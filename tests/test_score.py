@@ -1,4 +1,6 @@
+import hashlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,12 +11,13 @@ from repro.errors import ReproError
 from repro.runs import Cell, RunFolder, to_json
 
 
-def test_scoring_twice_gives_the_same_bytes() -> None:
-    assert to_json(score.judge(random_predictions(3))) == to_json(score.judge(random_predictions(3)))
+@pytest.fixture(scope="module")
+def judged() -> dict[str, Any]:
+    return score.judge(random_predictions(3))
 
 
-def test_the_resolution_is_one_image() -> None:
-    assert score.judge(random_predictions(3))["resolution"] == pytest.approx(1 / 12, abs=1e-6)
+def test_the_resolution_is_one_image(judged: dict[str, Any]) -> None:
+    assert judged["resolution"] == pytest.approx(1 / 12, abs=1e-6)
 
 
 def test_a_missing_or_broken_file_of_predictions_is_told_with_its_mend(tmp_path: Path) -> None:
@@ -31,13 +34,13 @@ def saved(folder: Path, **changes: object) -> Path:
     return path
 
 
-def test_the_stage_leaves_what_it_judges(tmp_path: Path) -> None:
+def test_the_stage_leaves_what_it_judges_the_same_bytes_each_time(tmp_path: Path, judged: dict[str, Any]) -> None:
     folder, cell = RunFolder("smoke", tmp_path), Cell("patchcore", "grid", 0)
     folder.cell(cell).mkdir(parents=True)
     saved(folder.cell(cell))
     score.score(folder, cell)
     written = (folder.cell(cell) / "scores.json").read_text(encoding="utf-8")
-    assert written == to_json(score.judge(random_predictions(3)))
+    assert written == to_json(judged)
 
 
 @pytest.mark.parametrize(
@@ -59,9 +62,8 @@ def test_predictions_that_cannot_be_scored_are_refused(tmp_path: Path, changes: 
         score.load(saved(tmp_path, **changes))
 
 
-def test_counts_shares_and_names_are_those_of_the_predictions() -> None:
+def test_counts_shares_and_names_are_those_of_the_predictions(judged: dict[str, Any]) -> None:
     predictions = random_predictions(3)
-    judged = score.judge(predictions)
     # Every third of 12 images is normal.
     assert (judged["map_size"], judged["images"], judged["anomalous"]) == ((32, 32), 12, 8)
     assert judged["anomalous_pixels"] == round(int(predictions.masks.sum()) / (12 * 32 * 32), 6)
@@ -70,4 +72,5 @@ def test_counts_shares_and_names_are_those_of_the_predictions() -> None:
         "defect": "bent",
         "score": round(float(predictions.scores[1]), 6),
     }
-    assert judged["fingerprint"] != score.judge(random_predictions(4))["fingerprint"]
+    arrays = (predictions.scores, predictions.maps, predictions.masks, predictions.labels, predictions.images)
+    assert judged["fingerprint"] == hashlib.sha256(b"".join(one.tobytes() for one in arrays)).hexdigest()

@@ -43,7 +43,12 @@ def to_html(written: Written, report: Path, inputs: Inputs, templates: Path) -> 
     if done.returncode:
         raise ReproError(f"pandoc refused it ({done.stderr.strip()})", where="templates/page.lua", mend="mend it")
     page = MARK.sub(lambda found: _number(found[2], written.sources[int(found[1])], inputs.results), done.stdout)
-    page = re.sub(r'src="(figures/[^"]+)"', lambda found: f'src="{_embedded(report / unquote(found[1]))}"', page)
+    page = re.sub(
+        # Within an image alone: a text may spell such an attribute out.
+        r'(<img[^>]*? src=)"(figures/[^"]+)"',
+        lambda found: f'{found[1]}"{_embedded(report / unquote(found[2]))}"',
+        page,
+    )
     # Last, so that nothing in them is taken for a mark.
     for name, text in (("style", style), ("script", script), ("images", _json(images))):
         page = page.replace(f"<!--{name}-->", text)
