@@ -13,14 +13,15 @@ from repro.records import Results, VariantRecord
 from repro.stat import mean
 from repro.trace import follow
 
+Metric = Literal["image_auroc", "pixel_auroc", "aupro"]
 REFERENCES = Path(__file__).with_name("references.toml")
 MEND = "correct the file of references"
 #: What the sources give, in per cent.
-METRICS = ("image_auroc", "pixel_auroc", "aupro")
+METRICS: tuple[Metric, ...] = ("image_auroc", "pixel_auroc", "aupro")
 #: Our AU-PRO equals that of MVTec AD's evaluator; another's may not.
 EVALUATOR = "MVTec AD’s evaluator"
 
-Scores = dict[Literal["image_auroc", "pixel_auroc", "aupro"], float]
+Scores = dict[Metric, float]
 
 
 class Reference(Record):
