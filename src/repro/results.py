@@ -78,7 +78,7 @@ def _gather(folder: RunFolder, study: Study) -> None:
     scores = {cell.key: _part(folder.cell(cell) / "scores.json") for cell in study.cells}
     records = {name: _part(folder.manifest(name), ("record",))["record"] for name in study.categories}
     data = data_record(study, records)
-    content = {
+    content: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "study": study_record(study).model_dump(mode="json"),
         "data": data.model_dump(mode="json"),

@@ -172,7 +172,7 @@ def published(path: Path = CLAIMS) -> Published:
     claims = (*_score_cells(content), *content.claim, *_field_cells(content.receptive_field))
     for wrong in _faults(claims, content, scores):
         raise ReproError(wrong, where=path, mend=mend)
-    return Published(claims, content.rules, {**content.configuration}, scores)
+    return Published(claims, content.rules, {str(model): one for model, one in content.configuration.items()}, scores)
 
 
 def _faults(claims: tuple[Claim, ...], content: File, scores: dict[str, float]) -> Iterator[str]:
