@@ -4,6 +4,7 @@
 import shutil
 import sys
 from pathlib import Path
+from random import randrange
 
 import nox
 
@@ -19,6 +20,7 @@ HEAVIER = (
     "bench",
     "extending",
     "faults",
+    "fuzz",
     "gpu",
     "kubernetes",
     "pages",
@@ -26,6 +28,7 @@ HEAVIER = (
     "scale",
     "slurm",
 )
+LIGHTER = [f"--ignore=tests/{folder}" for folder in HEAVIER]
 
 # One environment for all that needs torch: it is several gigabytes large. Nox gives each session its own, so these
 # sessions have none from Nox and share this one.
@@ -133,11 +136,10 @@ def regression(session: nox.Session) -> None:
 @heavy
 def tests(session: nox.Session) -> None:
     """Run the tests, one real end-to-end study among them."""
-    heavier = [f"--ignore=tests/{folder}" for folder in HEAVIER]
     # A process a core with one thread each: most tests are short, and many threads on few cores wait for each other.
     session.env["OMP_NUM_THREADS"] = "1"
     side_by_side = ["--numprocesses=auto", "--maxprocesses=4", "--dist=loadgroup", "-p", "no:benchmark"]
-    run(session, "pytest", *side_by_side, *heavier, *session.posargs)
+    run(session, "pytest", *side_by_side, *LIGHTER, *session.posargs)
 
 
 @nox.session
@@ -223,6 +225,30 @@ def kubernetes(session: nox.Session) -> None:
 def simulate(session: nox.Session) -> None:
     """Run 300 cells with made-up training through the workflow: what it adds to a cell; about ten minutes."""
     run(session, "pytest", "tests/scale", *session.posargs)
+
+
+@heavy
+def fuzz(session: nox.Session) -> None:
+    """Try thousands of bad inputs, drawn by Hypothesis from a seed that is printed; the table goes to runs/."""
+    given = [] if any(one.startswith("--hypothesis-seed") for one in session.posargs) else [randrange(2**32)]
+    seed = [f"--hypothesis-seed={number}" for number in given]
+    run(session, "pytest", "tests/fuzz", "--hypothesis-profile=thorough", *seed, *session.posargs)
+
+
+@heavy
+def coverage(session: nox.Session) -> None:
+    """Measure branch coverage of the whole suite, the stages' processes among it; fails below 90 %."""
+    run(session, "coverage", "erase")
+    run(session, "coverage", "run", "-m", "pytest", *LIGHTER, *session.posargs)
+    run(session, "coverage", "combine", "--quiet")
+    run(session, "coverage", "report")
+
+
+@heavy
+def mutate(session: nox.Session) -> None:
+    """Mutate what decides numbers and verdicts, and name the mutants that no test notices; resumes, takes an hour."""
+    run(session, "mutmut", "run", "--max-children=1", *session.posargs)
+    run(session, "mutmut", "results")
 
 
 @heavy

@@ -17,6 +17,7 @@ ORDER = [
     {"predictions"},
     {"retrieval_records", "cost_records", "patch_records"},
     {"records", "hash_records"},
+    {"coherence"},
     {"runs", "progress", "trace", "patch_engines", "supervise", "interrupt", "latency"},
     {"gpus"},
     {"sheet", "stat", "photographs", "ranking", "bootstrap", "metrics", "claims.published", "scope"},

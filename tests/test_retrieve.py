@@ -3,12 +3,25 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from example_predictions import random_predictions
 from qdrant_client import QdrantClient
 
 from repro import study as studies
 from repro.errors import ReproError
-from repro.retrieval_records import FeatureRecord
-from repro.retrieve import PUBLISHED, SOUND, Search, judge, published_feature, qdrant, rankings, shown_queries
+from repro.retrieval_records import FeatureRecord, RetrievalRecord
+from repro.retrieve import (
+    PUBLISHED,
+    SOUND,
+    Search,
+    embeddings,
+    judge,
+    published_feature,
+    qdrant,
+    rankings,
+    retrieve,
+    shown_queries,
+)
+from repro.runs import Cell, RunFolder
 
 IMAGES = [f"grid/test/{defect}/{row:03d}.png" for defect in ("bent", "broken", "good") for row in range(6)]
 
@@ -29,7 +42,7 @@ def clusters(seed: int = 0) -> np.ndarray:
 def test_the_published_feature_is_a_sign_and_zeros() -> None:
     maps = np.stack([np.full((4, 4), value, np.float32) for value in (0.2, 7.0, -3.0)])
     vectors = published_feature(maps)
-    assert vectors.shape == (3, 1024)
+    assert (vectors.shape, vectors.dtype) == ((3, 1024), np.float32)
     assert vectors[:, 0].tolist() == [1.0, 1.0, -1.0]
     assert not vectors[:, 1:].any()
 
@@ -115,3 +128,49 @@ def test_the_queries_shown_are_the_studys_or_else_the_first_anomalous_image() ->
     assert shown_queries(study, "grid", IMAGES) == ["grid/test/broken/000.png"]
     tiles = [name.replace("grid", "tile") for name in IMAGES]
     assert shown_queries(study, "tile", tiles) == ["tile/test/bent/000.png"]
+
+
+def test_every_query_of_the_study_that_is_there_is_shown() -> None:
+    names = [*IMAGES, "grid/test/bent/a.b.png"]
+    queries = ["grid/good/001", "grid/bent/a.b", "grid/bent/none"]
+    study = studies.load("embedded").model_copy(update={"queries": queries})
+    assert shown_queries(study, "grid", names) == ["grid/test/good/001.png", "grid/test/bent/a.b.png"]
+
+
+def test_the_stage_leaves_the_judged_searches_by_three_features(tmp_path: Path) -> None:
+    study = studies.load("smoke").model_copy(update={"categories": ["grid"], "queries": ["grid/good/000"]})
+    folder, cell = RunFolder("smoke", tmp_path), Cell("patchcore", "grid", 0)
+    predictions = random_predictions(3)
+    folder.cell(cell).mkdir(parents=True)
+    np.savez(folder.cell(cell) / "predictions.npz", **vars(predictions))
+    rng = np.random.default_rng(0)
+    mean, weighted = (rng.normal(size=(12, width)).astype(np.float32) for width in (5, 7))
+    np.savez(folder.cell(cell) / "embeddings.npz", mean=mean, weighted=weighted, images=predictions.images)
+    retrieve(folder, study, cell, None)
+    found = RetrievalRecord.model_validate_json((folder.cell(cell) / "hits.json").read_text(encoding="utf-8"))
+    features = (found.published, found.patch_embedding, found.weighted_embedding)
+    assert [one.dimension for one in features] == [1024, 5, 7]
+    assert {one.points for one in features} == {12}
+    assert [[query.image for query in one.queries] for one in features] == [["grid/test/good/000.png"]] * 3
+    # As published the query is its own first hit, else it never is.
+    assert found.published.queries[0].hits[0].score == 1.0
+    assert {hit.defect for hit in found.published.queries[0].hits} == {"good"}
+    assert "grid/test/good/000.png" not in [hit.image for hit in found.patch_embedding.queries[0].hits]
+    assert list((folder.run / "qdrant").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arrays", "told"),
+    [
+        ({"mean": np.ones((3, 2), np.float32)}, "not a file of embeddings"),
+        ({"mean": np.ones((3, 2), np.float32), "weighted": np.ones((2, 2), np.float32)}, "no embedding of each of 3"),
+        ({"mean": np.ones((3, 2), int), "weighted": np.ones((3, 2), np.float32)}, "no embedding of each of 3"),
+        ({"mean": np.ones(3, np.float32), "weighted": np.ones((3, 2), np.float32)}, "no embedding of each of 3"),
+    ],
+)
+def test_embeddings_that_are_not_of_these_images_are_refused(
+    tmp_path: Path, arrays: dict[str, np.ndarray], told: str
+) -> None:
+    np.savez(tmp_path / "embeddings.npz", **arrays)
+    with pytest.raises(ReproError, match=rf"embeddings\.npz: .*{told}.*run `nox -s evaluate`"):
+        embeddings(tmp_path / "embeddings.npz", 3)

@@ -29,7 +29,11 @@ def test_a_cell_and_its_key_are_one() -> None:
     assert Cell.from_key(cell.key) == cell
 
 
-@pytest.mark.parametrize("key", ["", "patchcore", "patchcore/grid", "patchcore/grid/0", "a/b/c/seed0", "a/b/seed"])
+NO_CELLS = ("", "patchcore", "patchcore/grid", "patchcore/grid/0", "a/b/c/seed0", "a/b/seed")
+NO_CELLS += ("../../seed0", "a/../seed0", "a/b/seed²", "a/b/seed0\n")
+
+
+@pytest.mark.parametrize("key", NO_CELLS)
 def test_what_is_no_cell_is_refused(key: str) -> None:
     with pytest.raises(ReproError, match="write variant/category/seedN"):
         Cell.from_key(key)
@@ -150,3 +154,14 @@ def test_what_killed_stages_left_is_cleared_and_nothing_else(tmp_path: Path) -> 
         left.touch()
     clear_leavings(folder)
     assert [path for place in (folder.run, folder.report) for path in place.rglob("*") if path.is_file()] == [kept]
+
+
+@pytest.mark.parametrize("name", ["", "..", "../x", "/etc", "a/b", "x.toml", "A", "a\n"])
+def test_a_study_that_would_lead_out_of_its_folder_is_refused(name: str) -> None:
+    with pytest.raises(ReproError, match="is not the name of a study"):
+        RunFolder(name)
+
+
+def test_an_error_is_one_line_whatever_a_name_holds() -> None:
+    told = str(ReproError("is wrong", where="a\nb\x1b[2J\u2028", mend="mend it"))
+    assert told == "a\\nb\\x1b[2J\\u2028: is wrong; mend it"

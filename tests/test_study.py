@@ -4,6 +4,7 @@ import pytest
 
 from repro import study as studies
 from repro.errors import ReproError
+from repro.runs import RunFolder, write_json
 
 SMOKE = (studies.STUDIES / "smoke.toml").read_text(encoding="utf-8")
 
@@ -114,3 +115,28 @@ def test_a_precision_is_recorded_only_where_a_study_asks_for_another_than_the_de
 def test_fewer_categories_keep_the_guards_that_still_apply() -> None:
     study = studies.choose(studies.load("embedded"), data_root=None, categories=["tile"])
     assert {guard.category for guard in study.guards} <= {None, "tile"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('["leather/good/000"]', '["lether/good/000"]', "queries: lether/good/000 is of no category of the study"),
+        ('categories = ["leather"]', 'categories = [" leather"]', "categories.0: ' leather' names no category"),
+        ('categories = ["leather"]', 'categories = ["lea\\nther"]', "holds a character that cannot be printed"),
+        ("train = 4", "train = 1000000000", "data.train is 1000000000, should be less than or equal to 100000"),
+        ("seeds = [0]", f"seeds = [0x{'f' * 5000}]", "seeds.0 is a number of thousands of digits"),
+        ("image_size = 256", f"image_size = {'9' * 5000}", "not TOML"),
+    ],
+)
+def test_slips_that_would_cost_a_run_are_told_at_once(tmp_path: Path, old: str, new: str, told: str) -> None:
+    assert old in SMOKE
+    with pytest.raises(ReproError) as caught:
+        load_text(SMOKE.replace(old, new, 1), tmp_path)
+    assert told in str(caught.value)
+
+
+def test_the_study_of_another_version_is_mended_by_running_it_again(tmp_path: Path) -> None:
+    folder = RunFolder("smoke", tmp_path)
+    write_json(folder.study_file, studies.load("smoke").model_dump(mode="json") | {"colour": 1})
+    with pytest.raises(ReproError, match="colour is not a known key; another version of repro began this run"):
+        studies.load_resolved(folder)

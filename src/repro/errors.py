@@ -17,7 +17,12 @@ class ReproError(Exception):
 
     def __init__(self, what: str, *, where: object, mend: str) -> None:
         self.what, self.where, self.mend = what, str(where), mend
-        super().__init__(f"{where}: {what}; {mend}")
+        super().__init__("".join(map(_visible, f"{where}: {what}; {mend}")))
+
+
+def _visible(character: str) -> str:
+    """Names may hold what would end the line or tell the terminal something."""
+    return character if character.isprintable() else character.encode("unicode_escape").decode()
 
 
 class DataError(ReproError):

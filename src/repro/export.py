@@ -22,7 +22,7 @@ from repro.errors import ReproError
 from repro.paper import read_inputs
 from repro.paper_view import Inputs
 from repro.predictions import load
-from repro.runs import Cell, RunFolder, read_json, write_text
+from repro.runs import Cell, RunFolder, read_root, write_text
 from repro.tables import all_tables
 
 PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
@@ -76,7 +76,7 @@ def export(folder: RunFolder, target: Path, progress: Callable[[int, int], None]
 def _maps(folder: RunFolder, inputs: Inputs, cell: Cell, target: Path) -> None:
     path = folder.cell(cell) / "predictions.npz"
     predictions = load(path)
-    root = Path(read_json(folder.data_root, mend="run `nox -s evaluate` to make it")["root"])
+    root = read_root(folder, mend="run `nox -s evaluate` to make it")
     side = inputs.results.study.image_size
     crop = inputs.results.variants[cell.variant].settings.get("center_crop") or side
     floor = float(predictions.maps.min())

@@ -24,7 +24,7 @@ from repro.models.registry import MODELS
 from repro.models.weights import describe
 from repro.progress import Progress
 from repro.resume import Resume, begun
-from repro.runs import ARRANGED, Cell, RunFolder, fingerprint, read_json, sha256, write_json, writing
+from repro.runs import ARRANGED, Cell, RunFolder, fingerprint, read_json, read_root, sha256, write_json, writing
 from repro.study import Study
 
 #: What decides the outcome of training.
@@ -92,7 +92,7 @@ def _size(bank: torch.Tensor) -> dict[str, int]:
 
 def datamodule(folder: RunFolder, category: str) -> AnomalibDataModule:
     """anomalib's data module on the category's root, as the data stage names it."""
-    root = Path(read_json(folder.data_root, mend=f"run `repro data --study {folder.study}` first")["root"])
+    root = read_root(folder, mend=f"run `repro data --study {folder.study}` first")
     arranged = root.name == ARRANGED
     root, category = _in_ascii(root, category, root if arranged else folder.run / "links")
     # Of a VisA folder that is split already, as the data stage leaves one, anomalib asks for the folder above.

@@ -23,7 +23,7 @@ def ledger(verdicts: Sequence[Verdict], results: Results) -> dict[str, Any]:
             case ["rf", layer, column]:
                 by_cell[layer, column.replace("-", " ")] = one
     fields = list(by_cell.values())
-    scores = [one for one in verdicts if one.rule_name == "value"]
+    scores = [one for one in verdicts if one.rule_name == "value" and _cell_of(one)]
     others = [one for one in verdicts if one not in fields and one not in scores]
     columns = list(dict.fromkeys(column for _, column in by_cell))
     layers = dict.fromkeys(layer for layer, _ in by_cell)
@@ -60,14 +60,20 @@ def _scores(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
     """The published tables of scores, a row a model and category."""
     rows: dict[tuple[str, str], dict[str, Verdict]] = {}
     for one in verdicts:
-        model, rest = one.claim.split("-", 1)
-        for metric in METRICS:
-            if rest.endswith(f"-{metric}"):
-                rows.setdefault((model, rest.removesuffix(f"-{metric}")), {})[metric] = one
+        if cell := _cell_of(one):
+            model, category, metric = cell
+            rows.setdefault((model, category), {})[metric] = one
     return [
         {"name": MODEL_NAMES[model], "category": category, "cells": [cells.get(metric) for metric in METRICS]}
         for (model, category), cells in rows.items()
     ]
+
+
+def _cell_of(verdict: Verdict) -> tuple[str, str, str] | None:
+    """Model, category and metric of the cell that a claim is named after; None for a name of another form."""
+    model, _, rest = verdict.claim.partition("-")
+    metric = next((one for one in METRICS if rest.endswith(f"-{one}")), None)
+    return (model, rest.removesuffix(f"-{metric}"), metric) if metric and model in MODEL_NAMES else None
 
 
 def _counts(verdicts: Sequence[Verdict]) -> list[tuple[str, int]]:

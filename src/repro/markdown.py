@@ -21,6 +21,8 @@ FREE = ("formulas.md.jinja", "interval.md.jinja", "bibliography.md.jinja")
 #: A number that stands for itself: not one in a name such as F1, ResNet-18 or P@5.
 TYPED = re.compile(r"(?<![\w@#&.\-/])\d+(?:[.,]\d+)*(?![\w\-/])")
 NUMERIC = re.compile(r"[-−+±]?\d+(?:[.,]\d+)?\s*%?")
+#: What tells a mark from a link that a text of the data spells out.
+NOTCH = 'data-n="'
 MARK = re.compile(r'<a class="n" data-n="(\d+)">(.*?)</a>', re.DOTALL)
 
 
@@ -123,7 +125,7 @@ def _tables(text: str, labels: "Labels") -> Iterable[tuple[str, TableText]]:
 def escape(text: str) -> Marked:
     """Text from data as Markdown that shows it literally, in a paragraph and in a table cell."""
     flat = re.sub(r"\s+", " ", text)
-    flat = re.sub(r"[\\`*_\[\]<|~$&]", r"\\\g<0>", flat)
+    flat = re.sub(r"[\\`*_\[\]<|~$&]", r"\\\g<0>", flat).replace(NOTCH, NOTCH.replace('"', '\\"'))
     # Elsewhere in a line these mean nothing: the colon and dot of an address, and what begins a list, heading or quote.
     flat = re.sub(r"(?<=[A-Za-z]):(?=//)|(?<=www)\.|^[-+#>=]", r"\\\g<0>", flat)
     return Marked(re.sub(r"^(\d{1,9})([.)])(?= |$)", r"\1\\\2", flat))
@@ -131,7 +133,8 @@ def escape(text: str) -> Marked:
 
 def code(text: str) -> Marked:
     """A name in typewriter type, or escaped where a code span cannot hold it."""
-    return Marked(f"`{text}`") if re.fullmatch(r"[^\s`|\\]+( [^\s`|\\]+)*", text) else escape(text)
+    plain = re.fullmatch(r"[^\s`|\\]+( [^\s`|\\]+)*", text) and NOTCH not in text
+    return Marked(f"`{text}`") if plain else escape(text)
 
 
 def path(file: str) -> Marked:

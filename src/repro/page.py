@@ -45,7 +45,12 @@ def to_html(written: Written, report: Path, inputs: Inputs, templates: Path) -> 
     # The policy of the page lets no attribute set a style.
     page = re.sub(r'<(t[hd]) style="text-align: (\w+);"', r'<\1 class="\2"', done.stdout)
     page = MARK.sub(lambda found: _number(found[2], written.sources[int(found[1])], inputs.results), page)
-    page = re.sub(r'src="(figures/[^"]+)"', lambda found: f'src="{_embedded(report / unquote(found[1]))}"', page)
+    page = re.sub(
+        # Within an image alone: a text may spell such an attribute out.
+        r'(<img[^>]*? src=)"(figures/[^"]+)"',
+        lambda found: f'{found[1]}"{_embedded(report / unquote(found[2]))}"',
+        page,
+    )
     # Last, so that nothing in them is taken for a mark.
     for name, text in (("style", style), ("script", script), ("images", _json(images))):
         page = page.replace(f"<!--{name}-->", text)

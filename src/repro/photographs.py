@@ -1,13 +1,12 @@
 """Photographs: the test images of a study as its models are shown them."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 from PIL import Image
 
 from repro.errors import ReproError
 from repro.records import Results
-from repro.runs import RunFolder, read_json
+from repro.runs import RunFolder, read_root
 
 #: From the name of an image to the image.
 Photograph = Callable[[str], Image.Image]
@@ -15,7 +14,7 @@ Photograph = Callable[[str], Image.Image]
 
 def photographs(folder: RunFolder, results: Results) -> Photograph:
     """How to get the images: in colour, resized, before any crop; ReproError where one is missing."""
-    root = Path(read_json(folder.data_root, mend="run `nox -s evaluate` to make it")["root"])
+    root = read_root(folder, mend="run `nox -s evaluate` to make it")
     side = results.study.image_size
 
     def photograph(name: str) -> Image.Image:

@@ -1,7 +1,9 @@
 """Predictions: what predictions.npz holds of a cell. Reading it takes neither scipy nor scikit-learn."""
 
 import zipfile
-from dataclasses import dataclass
+import zlib
+from collections.abc import Iterator
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,8 @@ from repro.errors import ReproError
 
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
+#: What numpy raises on a file that is not one of its archives, or on a damaged one.
+UNREADABLE = (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -34,8 +38,30 @@ def load(path: Path) -> Predictions:
     mend = "run `nox -s evaluate` to make it"
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
-            return Predictions(**arrays)
+            predictions = Predictions(**arrays)
     except FileNotFoundError:
         raise ReproError("no such file", where=path, mend=mend) from None
-    except (OSError, ValueError, TypeError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         raise ReproError(f"not a file of predictions ({error})", where=path, mend=mend) from None
+    for fault in _faults(predictions):
+        raise ReproError(fault, where=path, mend="train the cell again" if "finite" in fault else mend)
+    return predictions
+
+
+def _faults(predictions: Predictions) -> Iterator[str]:
+    """What keeps predictions from being scored."""
+    scores, maps, masks, labels, images = astuple(predictions)
+    kinds = [("scores", "f", 1), ("maps", "f", 3), ("masks", "b", 3), ("labels", "b", 1), ("images", "U", 1)]
+    for name, kind, dimensions in kinds:
+        array = getattr(predictions, name)
+        if (array.dtype.kind, array.ndim) != (kind, dimensions):
+            yield f"{name} has {array.ndim} dimensions of {array.dtype}"
+            return
+    if masks.shape != maps.shape or {len(scores), len(maps), len(labels)} != {len(images)}:
+        yield "its arrays are of different lengths"
+    elif not maps.size or labels.all() or not labels.any():
+        yield "needs normal and anomalous images"
+    elif not (np.isfinite(scores).all() and np.isfinite(maps).all()):
+        yield "scores or maps are not finite"
+    elif any(len(image.split("/")) != 4 for image in images.tolist()):
+        yield "names an image otherwise than category/test/defect/file"

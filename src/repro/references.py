@@ -3,27 +3,29 @@
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field, ValidationError
 
+from repro.errors import ReproError
+from repro.record import Record, fault
 from repro.records import Results, VariantRecord
 from repro.stat import mean
 from repro.trace import follow
 
+Metric = Literal["image_auroc", "pixel_auroc", "aupro"]
 REFERENCES = Path(__file__).with_name("references.toml")
+MEND = "correct the file of references"
 #: What the sources give, in per cent.
-METRICS = ("image_auroc", "pixel_auroc", "aupro")
+METRICS: tuple[Metric, ...] = ("image_auroc", "pixel_auroc", "aupro")
 #: Our AU-PRO equals that of MVTec AD's evaluator; another's may not.
 EVALUATOR = "MVTec AD’s evaluator"
 
-Scores = dict[str, float]
+Scores = dict[Metric, float]
 
 
-class Reference(BaseModel):
+class Reference(Record):
     """What one source reports of one configuration."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     key: str
     model: str
@@ -35,15 +37,21 @@ class Reference(BaseModel):
     steps: int | None = None
     #: Whose evaluator gave AU-PRO.
     aupro: str | None = None
-    grid: Scores = {}
-    tile: Scores = {}
-    leather: Scores = {}
+    grid: Scores = Field(default={})
+    tile: Scores = Field(default={})
+    leather: Scores = Field(default={})
     #: Over all 15 categories.
-    mean: Scores = {}
+    mean: Scores = Field(default={})
 
     def of(self, category: str) -> Scores:
         """Its scores on a category, by metric."""
         return getattr(self, category, {}) if category in ("grid", "tile", "leather") else {}
+
+
+class File(Record):
+    """references.toml as it is written."""
+
+    reference: tuple[Reference, ...]
 
 
 @dataclass(frozen=True)
@@ -61,8 +69,13 @@ class Comparison:
 
 
 def references(path: Path = REFERENCES) -> list[Reference]:
-    """Read references.toml; every number knows its place there."""
-    read = [Reference.model_validate(one) for one in tomllib.loads(path.read_text(encoding="utf-8"))["reference"]]
+    """Read references.toml; every number knows its place there. Raises ReproError where it is not such a file."""
+    try:
+        read = File.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).reference
+    except ValidationError as error:
+        raise ReproError(fault(error), where=path, mend=MEND) from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise ReproError(f"cannot be read ({error})", where=path, mend=MEND) from None
     return list(follow(read, path.name, "reference"))
 
 

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pydantic import ValidationError
 
 from repro.errors import ReproError
+from repro.record import Record, fault
 from repro.records import Results
 from repro.runs import RunFolder, read_json, read_record, write_json
 
@@ -14,7 +16,22 @@ from repro.runs import RunFolder, read_json, read_record, write_json
 DECIMALS = 6
 COLUMNS = ("cell", "metric", "old", "new", "delta", "noise", "verdict")
 
-Metric = dict[str, float]
+
+class Metric(Record):
+    """A metric of a cell with the ends of its interval, and one image's worth."""
+
+    value: float
+    low: float
+    high: float
+    resolution: float
+
+
+class Baseline(Record):
+    """baselines/<study>.json."""
+
+    study: str
+    #: By cell key, and in it by metric.
+    cells: dict[str, dict[str, Metric]]
 
 
 def accept(folder: RunFolder, baseline: Path) -> None:
@@ -25,7 +42,7 @@ def accept(folder: RunFolder, baseline: Path) -> None:
     results = _results(folder)
     if results.missing:
         raise ReproError("cells are missing", where=folder.report / "results.json", mend="run `nox -s reproduce` first")
-    write_json(baseline, {"study": results.study.name, "cells": _cells(results)})
+    write_json(baseline, Baseline(study=results.study.name, cells=_cells(results)).model_dump(mode="json"))
 
 
 def compare(folder: RunFolder, baseline: Path) -> pd.DataFrame:
@@ -39,18 +56,17 @@ def compare(folder: RunFolder, baseline: Path) -> pd.DataFrame:
     Raises ReproError where the baseline is of another study or not a baseline.
     """
     mend = "run `nox -s regression -- --accept` to make one from the present results"
-    old = read_json(baseline, mend=mend)
+    try:
+        old = Baseline.model_validate(read_json(baseline, mend=mend))
+    except ValidationError as error:
+        raise ReproError(f"is not a baseline ({fault(error)})", where=baseline, mend=mend) from None
     results = _results(folder)
-    if not isinstance(old, dict) or set(old) != {"study", "cells"}:
-        raise ReproError("is not a baseline", where=baseline, mend=mend)
-    if old["study"] != results.study.name:
-        raise ReproError(
-            f"is of study {old['study']}, the results are of {results.study.name}", where=baseline, mend=mend
-        )
+    if old.study != results.study.name:
+        raise ReproError(f"is of study {old.study}, the results are of {results.study.name}", where=baseline, mend=mend)
     new, missing = _cells(results), set(results.missing)
     rows = []
-    for key in sorted(old["cells"].keys() | new.keys()):
-        before, after = old["cells"].get(key, {}), new.get(key, {})
+    for key in sorted(old.cells.keys() | new.keys()):
+        before, after = old.cells.get(key, {}), new.get(key, {})
         for metric in [name for name in (after or before) if name in before or name in after]:
             found = [key, metric, *_row(before.get(metric), after.get(metric))]
             if key in missing:
@@ -81,7 +97,7 @@ def _results(folder: RunFolder) -> Results:
 def _cells(results: Results) -> dict[str, dict[str, Metric]]:
     return {
         key: {
-            metric: {"value": value, "resolution": cell.resolution} | getattr(cell.intervals, metric).model_dump()
+            metric: Metric(value=value, resolution=cell.resolution, **getattr(cell.intervals, metric).model_dump())
             for metric, value in cell.metrics.model_dump().items()
         }
         for key, cell in results.cells.items()
@@ -90,15 +106,15 @@ def _cells(results: Results) -> dict[str, dict[str, Metric]]:
 
 def _row(old: Metric | None, new: Metric | None) -> tuple[Any, ...]:
     if old is None or new is None:
-        values = (one and one["value"] for one in (old, new))
+        values = (one and one.value for one in (old, new))
         return (*values, None, None, "new" if old is None else "regression")
-    delta = round(new["value"] - old["value"], DECIMALS)
-    apart = math.hypot(max(old["value"] - old["low"], 0), max(new["high"] - new["value"], 0))
-    noise = round(max(apart, old["resolution"], new["resolution"]), DECIMALS)
+    delta = round(new.value - old.value, DECIMALS)
+    apart = math.hypot(max(old.value - old.low, 0), max(new.high - new.value, 0))
+    noise = round(max(apart, old.resolution, new.resolution), DECIMALS)
     verdict = "within noise" if delta < 0 else "ok"
     if abs(delta) > noise:
         verdict = "regression" if delta < 0 else "better"
-    return old["value"], new["value"], delta, noise, verdict
+    return old.value, new.value, delta, noise, verdict
 
 
 def _text(value: object) -> str:

@@ -5,13 +5,17 @@ import platform
 import subprocess
 from collections.abc import Mapping, Set
 from importlib.metadata import PackageNotFoundError, version
+from math import isfinite
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
+from pydantic import ValidationError
+
 from repro.data.checks import is_official
 from repro.data.layout import GOOD
 from repro.errors import ReproError
+from repro.record import Record, fault
 from repro.records import (
     SCHEMA_VERSION,
     CategoryRecord,
@@ -23,8 +27,9 @@ from repro.records import (
     Results,
     StudyRecord,
     VariantRecord,
+    WeightsRecord,
 )
-from repro.runs import RunFolder, fingerprint, read_json, write_json
+from repro.runs import Cell, RunFolder, fingerprint, read_json, write_json
 from repro.study import Study
 
 #: What decides a number or the look of the paper; named with its version in environment.json.
@@ -46,6 +51,16 @@ PACKAGES = (
     "torchvision",
     "typst",
 )
+OUTDATED = "another version of repro may have left it: delete it and run `nox -s reproduce`"
+
+
+class Trained(Record, extra="ignore"):
+    """Of fit.json: what is not part of a cell's record."""
+
+    weights: dict[str, WeightsRecord]
+    device: str
+    threads: int
+    packages: dict[str, str]
 
 
 #: What to call images on disk that are not the official MVTec AD, by their layout.
@@ -60,17 +75,25 @@ def results(folder: RunFolder, study: Study, *, partial: bool = False) -> None:
 
     With `partial` those of the cells that are finished; ReproError where a file is missing, or no cell is finished.
     """
-    mend = "run `nox -s reproduce` to make it"
     cells = study.cells
     if partial:
         cells = [cell for cell in cells if folder.is_finished(cell, searched=bool(study.queries))]
         if not cells:
             raise ReproError("no cell is finished", where=folder.run, mend="run `nox -s reproduce` first")
-    fits = {cell.key: read_json(folder.cell(cell) / "fit.json", mend=mend) for cell in cells}
-    scores = {cell.key: read_json(folder.cell(cell) / "scores.json", mend=mend) for cell in cells}
-    manifests = {name: read_json(folder.manifest(name), mend=mend) for name in study.categories}
-    data = data_record(study, {name: manifest["record"] for name, manifest in manifests.items()})
-    content = {
+    try:
+        _gather(folder, study, cells)
+    except ValidationError as error:
+        raise ReproError(fault(error), where=folder.run, mend=OUTDATED) from None
+
+
+def _gather(folder: RunFolder, study: Study, cells: list[Cell]) -> None:
+    fits = {cell.key: _part(folder.cell(cell) / "fit.json", tuple(Trained.model_fields)) for cell in cells}
+    for fit in fits.values():
+        Trained.model_validate(fit)
+    scores = {cell.key: _part(folder.cell(cell) / "scores.json") for cell in cells}
+    categories = {name: _part(folder.manifest(name), ("record",))["record"] for name in study.categories}
+    data = data_record(study, categories)
+    content: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "study": study_record(study).model_dump(mode="json"),
         "data": data.model_dump(mode="json"),
@@ -80,20 +103,14 @@ def results(folder: RunFolder, study: Study, *, partial: bool = False) -> None:
                 "variant": cell.variant,
                 "category": cell.category,
                 "seed": cell.seed,
-                **{
-                    key: fits[cell.key][key]
-                    for key in fits[cell.key]
-                    if key not in ("weights", "device", "threads", "packages")
-                },
-                **read_json(folder.cell(cell) / "predict.json", mend=mend),
+                **{key: fits[cell.key][key] for key in fits[cell.key] if key not in Trained.model_fields},
+                **_part(folder.cell(cell) / "predict.json"),
                 **scores[cell.key],
             }
             for cell in cells
         },
-        "retrieval": {
-            cell.key: read_json(folder.cell(cell) / "hits.json", mend=mend) for cell in cells if study.queries
-        },
-        "receptive_field": read_json(folder.receptive_field, mend=mend),
+        "retrieval": {cell.key: _part(folder.cell(cell) / "hits.json") for cell in cells if study.queries},
+        "receptive_field": _part(folder.receptive_field),
     }
     records = {key: CellRecord.model_validate(cell) for key, cell in content["cells"].items()}
     content["heat_maps"] = [choice.model_dump(mode="json") for choice in choose_heat_maps(study, records)]
@@ -101,6 +118,14 @@ def results(folder: RunFolder, study: Study, *, partial: bool = False) -> None:
     write_json(folder.report / "results.json", checked.model_dump(mode="json"))
     write_json(folder.report / "environment.json", environment(folder, data, checked, fits).model_dump(mode="json"))
     write_json(folder.report / "timings.json", timings(folder.run, {cell.key for cell in cells}))
+
+
+def _part(path: Path, keys: tuple[str, ...] = ()) -> dict[str, Any]:
+    """What a stage left; ReproError where it is missing or lacks one of `keys`."""
+    found = read_json(path, mend="run `nox -s reproduce` to make it")
+    if not isinstance(found, dict) or not set(keys) <= found.keys():
+        raise ReproError(f"does not hold {' and '.join(keys) or 'an object'}", where=path, mend=OUTDATED)
+    return found
 
 
 def study_record(study: Study) -> StudyRecord:
@@ -211,15 +236,19 @@ def timings(run: Path, cells: Set[str]) -> dict[str, dict[str, float]]:
         cell = "/".join(parts)
         if cell not in cells and stage != "receptive-field":
             continue
-        if not row.get("s"):
-            # The workflow was killed while it wrote it: the stage is done, what it took is not known.
-            continue
-        peak = row.get("max_rss", "-")
-        found[f"{stage} {cell}".strip()] = {
-            "seconds": float(row["s"]),
-            "peak_mb": 0.0 if peak in ("-", "NA", "") else float(peak),
-        }
+        seconds, peak = _number(row.get("s")), _number(row.get("max_rss"))
+        if seconds is not None:
+            found[f"{stage} {cell}".strip()] = {"seconds": seconds, "peak_mb": peak or 0.0}
     return found
+
+
+def _number(text: str | None) -> float | None:
+    """A number of a benchmark file; None for `-`, `NA` and whatever a workflow that was killed left behind."""
+    try:
+        number = float(text or "")
+    except ValueError:
+        return None
+    return number if isfinite(number) else None
 
 
 def _variant(study: Study, name: str, fits: Mapping[str, Mapping[str, Any]]) -> VariantRecord:

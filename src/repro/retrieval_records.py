@@ -64,7 +64,7 @@ class FeatureRecord(Record):
     distinct_vectors: int
     points: int
     searches: tuple[SearchRecord, ...]
-    #: The queries shown in the paper: the study's own, else the first of each category.
+    #: The queries shown in the paper: the study's own, else the first anomalous image of the category.
     queries: tuple[QueryRecord, ...]
 
     def search(self, *, label_filter: bool, self_match: bool) -> SearchRecord:

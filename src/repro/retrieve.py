@@ -19,7 +19,7 @@ from qdrant_client.models import Distance, FieldCondition, Filter, HasIdConditio
 
 from repro.data.layout import GOOD, defect_of
 from repro.errors import AGAIN, ReproError
-from repro.predictions import load
+from repro.predictions import UNREADABLE, load
 from repro.progress import Progress
 from repro.ranking import DECIMALS, DEPTH, chance, measured
 from repro.retrieval_records import FeatureRecord, Hit, QueryRecord, SearchRecord
@@ -50,8 +50,7 @@ Found = dict[Search, list[list[tuple[int, float]]]]
 def retrieve(folder: RunFolder, study: Study, cell: Cell, qdrant_url: str | None) -> None:
     """Search a cell's test images by each feature; leave `hits.json`, a RetrievalRecord, in its folder."""
     predictions = load(folder.cell(cell) / "predictions.npz")
-    with np.load(folder.cell(cell) / "embeddings.npz", allow_pickle=False) as arrays:
-        mean, weighted = arrays["mean"], arrays["weighted"]
+    mean, weighted = embeddings(folder.cell(cell) / "embeddings.npz", len(predictions.images))
     images = [str(image) for image in predictions.images]
     shown = shown_queries(study, cell.category, images)
     features = {
@@ -74,8 +73,26 @@ def retrieve(folder: RunFolder, study: Study, cell: Cell, qdrant_url: str | None
     write_json(folder.cell(cell) / "hits.json", records)
 
 
+def embeddings(path: Path, count: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The mean and the weighted embedding of each image, [count, D]; ReproError where the file holds something else."""
+    mend = "run `nox -s evaluate` to make it"
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
+            found = arrays["mean"], arrays["weighted"]
+    except FileNotFoundError:
+        raise ReproError("no such file", where=path, mend=mend) from None
+    except UNREADABLE as error:
+        raise ReproError(f"not a file of embeddings ({error})", where=path, mend=mend) from None
+    if any(one.dtype.kind != "f" or one.ndim != 2 or len(one) != count or not one.size for one in found):
+        raise ReproError(f"holds no embedding of each of {count} images", where=path, mend=mend)
+    return found
+
+
 def shown_queries(study: Study, category: str, images: list[str]) -> list[str]:
-    """The study's queries in a category; where it names none there, the first anomalous image."""
+    """The study's queries in a category; where it names none that is there, the first anomalous image.
+
+    The paper says so, and `repro data` names the queries that are not there.
+    """
     chosen = []
     for query in study.queries:
         named, *rest = query.split("/")

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -13,7 +14,9 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from repro.coherence import faults
 from repro.errors import UNWRITABLE, ReproError, unwritable
+from repro.record import fault
 from repro.records import SCHEMA_VERSION
 
 RecordType = TypeVar("RecordType", bound=BaseModel)
@@ -43,12 +46,12 @@ class Cell:
     @classmethod
     def from_key(cls, key: str) -> "Cell":
         """Read a cell back from its key; ReproError where it is none."""
-        parts = key.split("/")
-        if len(parts) != 3 or not parts[2].startswith("seed") or not parts[2][4:].isdigit():
+        parts = re.fullmatch(r"([^/]+)/([^/]+)/seed([0-9]{1,10})", key)
+        if parts is None or {"..", "."} & set(parts.groups()):
             raise ReproError(
                 "is not the name of a cell", where=key, mend="write variant/category/seedN, e.g. patchcore/grid/seed0"
             )
-        return cls(parts[0], parts[1], int(parts[2][4:]))
+        return cls(parts[1], parts[2], int(parts[3]))
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,13 @@ class RunFolder:
 
     study: str
     root: Path = PROJECT_ROOT
+
+    def __post_init__(self) -> None:
+        # It names folders to write to: one that leads elsewhere would be followed there.
+        if not re.fullmatch(r"[a-z][a-z0-9-]{0,99}", self.study):
+            raise ReproError(
+                "is not the name of a study", where=repr(self.study), mend="write the name that its file gives it"
+            )
 
     @property
     def run(self) -> Path:
@@ -201,7 +211,7 @@ def read_json(path: Path, *, mend: str) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ReproError("no such file", where=path, mend=mend) from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise ReproError(f"not JSON ({error})", where=path, mend=mend) from None
     except OSError as error:
         raise ReproError(error.strerror or str(error), where=path, mend=mend) from None
@@ -214,11 +224,20 @@ def read_record(path: Path, kind: type[RecordType], *, mend: str) -> RecordType:
     if version != SCHEMA_VERSION:
         raise ReproError(f"has schema version {version}, this repro reads {SCHEMA_VERSION}", where=path, mend=mend)
     try:
-        return kind.model_validate(content)
+        record = kind.model_validate(content)
     except ValidationError as error:
-        fault = error.errors()[0]
-        key = ".".join(str(part) for part in fault["loc"])
-        raise ReproError(f"{key}: {fault['msg']}", where=path, mend=mend) from None
+        raise ReproError(fault(error), where=path, mend=mend) from None
+    for contradiction in faults(record):
+        raise ReproError(contradiction, where=path, mend=mend)
+    return record
+
+
+def read_root(folder: RunFolder, *, mend: str) -> Path:
+    """The folder that holds the study's images; ReproError with `mend` where no run has said."""
+    content = read_json(folder.data_root, mend=mend)
+    if not isinstance(content, dict) or not isinstance(content.get("root"), str):
+        raise ReproError("does not say where the images are", where=folder.data_root, mend=mend)
+    return Path(content["root"])
 
 
 def sha256(path: Path) -> str:
@@ -229,4 +248,5 @@ def sha256(path: Path) -> str:
 
 def fingerprint(content: Any) -> str:
     """SHA-256 of JSON content, independent of the order of keys."""
-    return hashlib.sha256(to_json(content).encode()).hexdigest()
+    # Names on disk need not be UTF-8.
+    return hashlib.sha256(to_json(content).encode(errors="surrogateescape")).hexdigest()

@@ -1,10 +1,11 @@
 """Study files: what to run. TOML in, one frozen, checked `Study` out."""
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
 from repro.errors import ReproError
@@ -15,14 +16,34 @@ STUDIES = Path(__file__).parent / "studies"
 ABLATIONS = ("ablation", "mvtec-ablation")
 
 Metric = Literal["image_auroc", "image_f1", "pixel_auroc", "pixel_f1", "image_ap", "pixel_ap", "aupro"]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
-#: Names a folder; braces would be wildcards of the workflow.
-Category = Annotated[str, Field(pattern=r"^[^/\\{}.][^/\\{}]*$")]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=100)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
+#: Images or epochs: beyond every use, and soon enough for a slip of the keys to be told.
+Amount = Annotated[int, Field(ge=1, le=100_000)]
+
+
+def _names_a_folder(category: str) -> str:
+    """Braces would be wildcards of the workflow; files are named after it with endings of their own."""
+    if re.search(r"[/\\{}]|^[.]|^\s|\s$", category) or not 1 <= len(category.encode()) <= 200:
+        raise ValueError(
+            f"{_shown(category)} names no category: up to 200 bytes, no slash, brace, leading dot or blank at an end"
+        )
+    return category
+
+
+Category = Annotated[str, AfterValidator(_names_a_folder)]
 
 
 class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    @field_validator("*")
+    @classmethod
+    def _is_printable(cls, value: Any) -> Any:
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", text):
+                raise ValueError(f"{_shown(text)} holds a character that cannot be printed")
+        return value
 
 
 class ProceduralData(Part):
@@ -31,9 +52,9 @@ class ProceduralData(Part):
     source: Literal["procedural"]
     seed: Seed
     #: Normal images to train on, normal test images, and test images of each defect type, a category.
-    train: int = Field(ge=1)
-    test_good: int = Field(ge=1)
-    test_defect: int = Field(ge=1)
+    train: Amount
+    test_good: Amount
+    test_defect: Amount
 
 
 class FolderData(Part):
@@ -65,7 +86,7 @@ class EfficientAdVariant(VariantBase):
     model: Literal["efficientad"]
     size: Literal["small", "medium"] = "small"
     padding: bool = False
-    epochs: int = Field(ge=1)
+    epochs: Amount
     #: `distilled`: the teacher that comes with the package, see models/teacher_small.md. `random`: one with seeded
     #: random weights. `official`: anomalib's teacher, distilled on ImageNet, which is downloaded.
     teacher: Literal["distilled", "random", "official"]
@@ -85,14 +106,14 @@ class BackboneVariant(VariantBase):
     #: Side of the square that is cut out after resizing; None keeps the whole image.
     center_crop: int | None = Field(default=None, ge=32)
     #: The published study asks for 3; anomalib runs one, whatever is asked.
-    epochs: int = Field(default=1, ge=1)
+    epochs: Amount = 1
 
 
 class PatchCoreVariant(BackboneVariant):
     """PatchCore (arXiv 2106.08265) as anomalib builds it."""
 
     model: Literal["patchcore"]
-    neighbours: int = Field(ge=1)
+    neighbours: int = Field(ge=1, le=1000)
     coreset_ratio: float = Field(gt=0, le=1)
 
 
@@ -128,7 +149,8 @@ class Study(Part):
     data: Annotated[ProceduralData | FolderData, Field(discriminator="source")]
     variants: dict[Name, Variant] = Field(min_length=1)
     #: Test images whose neighbours the paper shows, without the file's ending, for example `grid/broken/000`.
-    #: None named: there is no similarity search.
+    #: None named: there is no similarity search. In a category in which none is named, or none that is there, the
+    #: first anomalous image is shown, and the paper says so.
     queries: list[str] = []
     guards: list[Guard] = []
 
@@ -190,20 +212,26 @@ def load(name_or_path: str) -> Study:
         raise ReproError(
             "no such study", where=name_or_path, mend=f"use one of {', '.join(names())} or the path of a .toml file"
         ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise ReproError(f"not TOML ({error})", where=path, mend="mend the syntax at that place") from None
     except OSError as error:
         raise ReproError(error.strerror or str(error), where=path, mend="name a readable .toml file") from None
-    return check(content, where=path)
+    study = check(content, where=path)
+    for query in study.queries:
+        if query.split("/")[0] not in study.categories:
+            raise ReproError(
+                f"queries: {query} is of no category of the study", where=path, mend="correct the study file"
+            )
+    return study
 
 
-def check(content: dict[str, Any], *, where: Path) -> Study:
+def check(content: Any, *, where: Path, mend: str = "correct the study file") -> Study:
     """Validate the content of a study; ReproError names file and key of each fault."""
     try:
         return Study.model_validate(content)
     except ValidationError as error:
         faults = [_in_words(fault) for fault in error.errors()]
-        raise ReproError("; ".join(faults), where=where, mend="correct the study file") from None
+        raise ReproError("; ".join(faults), where=where, mend=mend) from None
 
 
 def choose(study: Study, *, data_root: Path | None, categories: list[str] | None) -> Study:
@@ -229,7 +257,12 @@ def load_resolved(folder: RunFolder) -> Study:
     if not folder.study_file.is_file() and folder.study in names():
         return load(folder.study)
     mend = f"run `nox -s reproduce` or `repro reproduce --study {folder.study}` first"
-    return check(read_json(folder.study_file, mend=mend), where=folder.study_file)
+    content = read_json(folder.study_file, mend=mend)
+    # Nobody writes this file by hand: where it does not fit, another version of repro wrote it.
+    mend = (
+        "another version of repro began this run: `repro reproduce` with the study that began it brings it up to date"
+    )
+    return check(content, where=folder.study_file, mend=mend)
 
 
 def _in_words(fault: ErrorDetails) -> str:
@@ -241,14 +274,23 @@ def _in_words(fault: ErrorDetails) -> str:
         case "missing":
             return f"{key} is missing"
         case "literal_error":
-            return f"{key} is {fault['input']!r}, allowed is {context['expected']}"
+            return f"{key} is {_shown(fault['input'])}, allowed is {context['expected']}"
         case "union_tag_invalid":
             tag = str(context["discriminator"]).strip("'")
-            return f"{key}.{tag} is {context['tag']!r}, allowed is {context['expected_tags']}"
+            return f"{key}.{tag} is {_shown(context['tag'])}, allowed is {context['expected_tags']}"
         case "value_error":
-            return str(context["error"])
+            return f"{key}: {context['error']}" if key else str(context["error"])
     message = fault["msg"].replace("Input should be", "should be")
-    return f"{key} is {fault['input']!r}, {message}" if key else message
+    return f"{key} is {_shown(fault['input'])}, {message}" if key else message
+
+
+def _shown(value: Any) -> str:
+    """A value as it is written, cut short; Python refuses to write numbers of thousands of digits."""
+    try:
+        text = repr(value)
+    except ValueError:
+        return "a number of thousands of digits"
+    return text if len(text) <= 80 else f"{text[:79]}…"
 
 
 def _without_tag(place: tuple[int | str, ...]) -> tuple[int | str, ...]:

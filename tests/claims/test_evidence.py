@@ -4,7 +4,7 @@ from collections.abc import Callable
 import pytest
 from scipy.stats import t as student
 
-from repro.claims.evidence import estimate
+from repro.claims.evidence import as_published, differences, estimate, not_tested, on_official_data
 from repro.records import Results
 
 With = Callable[..., Results]
@@ -36,3 +36,31 @@ def test_seeds_and_images_both_widen_the_interval(official: Results, with_metric
 def test_one_seed_leaves_the_interval_of_the_images(results: Results, with_metrics: With) -> None:
     found = estimate(with_metrics(results, {"efficientad/grid": {"aupro": 0.5}}, 0.07), "efficientad", "grid", "aupro")
     assert (found.low, found.high) == (pytest.approx(0.43), pytest.approx(0.57))
+
+
+def test_an_interval_ends_at_0_and_1(results: Results, with_metrics: With) -> None:
+    values = {"efficientad/grid": {"aupro": 0.98}, "efficientad/tile": {"aupro": 0.02}}
+    changed = with_metrics(results, values, 0.1)
+    assert estimate(changed, "efficientad", "grid", "aupro").high == 1.0
+    assert estimate(changed, "efficientad", "tile", "aupro").low == 0.0
+
+
+def test_settings_that_differ_are_told_in_words() -> None:
+    ours = {"coreset_ratio": None, "layers": ["a", "b"], "pretrained": True, "epochs": 3}
+    published = {"coreset_ratio": 0.1, "layers": ["c"], "pretrained": False, "epochs": 3}
+    assert differences(ours, published) == [
+        "coreset ratio none instead of 0.1",
+        "layers a/b instead of c",
+        "pretrained on instead of off",
+    ]
+
+
+def test_why_a_claim_cannot_be_judged_is_told(results: Results) -> None:
+    sound = {
+        name: variant.model_copy(update={"settings": variant.settings | {"protocol": "sound"}})
+        for name, variant in results.variants.items()
+    }
+    judged = as_published(results.model_copy(update={"variants": sound}), "patchcore", {})
+    assert judged == not_tested("no such model in the published protocol")
+    folder = results.model_copy(update={"data": results.data.model_copy(update={"source": "folder"})})
+    assert on_official_data(folder, set()) == not_tested("not the official data")

@@ -1,7 +1,10 @@
+import math
 from collections.abc import Callable
 
 import pytest
 
+from repro.claims import numbers
+from repro.claims.evidence import Estimate
 from repro.records import Results, Verdict
 
 ByClaim = Callable[[Results], dict[str, Verdict]]
@@ -89,3 +92,41 @@ def test_defects_are_small_where_the_masks_say_so(
         for key, cell in official.cells.items()
     }
     assert by_claim(official.model_copy(update={"cells": cells}))["grid-small-defects"].verdict == word
+
+
+def test_the_intervals_of_two_sides_add_as_squares() -> None:
+    left = Estimate(value=0.9, low=0.86, high=0.93, resolution=0.01, evidence="left")
+    right = Estimate(value=0.7, low=0.61, high=0.74, resolution=0.02, evidence="right")
+    gap, interval, resolution = numbers._gap(left, right)
+    assert (gap, resolution) == (0.2, 0.02)
+    # Below: the left side falls by 0.04, the right rises by 0.04. Above: 0.03 and 0.09.
+    assert interval.low == round(0.2 - math.sqrt(0.0032), 4) == 0.1434
+    assert interval.high == round(0.2 + math.sqrt(0.009), 4) == 0.2949
+
+
+@pytest.mark.parametrize(("value", "word"), [(0.4, "reproduced"), (0.6, "reproduced"), (0.39, "not reproduced")])
+def test_the_ends_belong_to_the_interval(value: float, word: str) -> None:
+    judged = numbers._within(value, Estimate(0.5, 0.4, 0.6, 0.01, "cells"))
+    assert (judged.verdict, judged.measured, judged.value) == (word, "0.5000", 0.5)
+
+
+def test_an_order_names_the_pair_that_is_least_certain(
+    official: Results, with_metrics: With, by_claim: ByClaim
+) -> None:
+    values = {"grid": 0.8, "tile": 0.9, "leather": 0.99}
+    found = by_claim(
+        with_metrics(
+            official, {f"patchcore/{name}": {"pixel_auroc": one, "image_f1": one} for name, one in values.items()}
+        )
+    )
+    words = "least certain: pixel AUROC on leather less pixel AUROC on tile is 0.0900, one image 0.0100"
+    assert found["patchcore-pixel-auroc-highest"].measured == words
+    # A number that a sentence names has neither interval nor image.
+    words = "least certain: image F1 on grid less 0.86 is -0.0600, one image 0.0100"
+    assert found["patchcore-image-f1-above"].measured == words
+
+
+def test_no_map_of_whole_images_leaves_the_size_of_defects_untested(official: Results, by_claim: ByClaim) -> None:
+    cells = {key: cell.model_copy(update={"map_size": (224, 224)}) for key, cell in official.cells.items()}
+    verdict = by_claim(official.model_copy(update={"cells": cells}))["grid-small-defects"]
+    assert verdict.reason == "no model here sees whole images of all these categories"

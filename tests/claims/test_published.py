@@ -1,9 +1,11 @@
 import re
+from pathlib import Path
 
 import pytest
 
 from repro.claims.judge import RULES
-from repro.claims.published import Published, published
+from repro.claims.published import CLAIMS, Published, published
+from repro.errors import ReproError
 from repro.runs import PROJECT_ROOT
 
 
@@ -54,3 +56,27 @@ def test_published_values_stand_in_no_other_module() -> None:
     values = {f"{value:.4f}" for value in published().scores.values()}
     for path in (PROJECT_ROOT / "src" / "repro").rglob("*.py"):
         assert not values & set(re.findall(r"0\.\d{4}", path.read_text(encoding="utf-8"))), path
+
+
+def edited(folder: Path, old: str, new: str) -> Path:
+    text = CLAIMS.read_text(encoding="utf-8")
+    assert old in text
+    path = folder / "claims.toml"
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('rule = "blur"', 'rule = "sharpen"', "blur: no rule sharpen with a text"),
+        ('id = "efficientnet"', 'id = "blur"', "blur is claimed twice"),
+        ("epochs = 3\n\n[[claim]]", "\n[[claim]]", "patchcore-epochs: epochs is missing"),
+        ("image_auroc = 0.9833", "image_auroc = 9.833", "less than or equal to 1"),
+        ("[rules]", "[rules", "cannot be read"),
+        ("[receptive_field]", "[receptive_fields]", "receptive_field: Field required"),
+    ],
+)
+def test_a_claim_that_cannot_be_judged_is_told_with_its_place(tmp_path: Path, old: str, new: str, told: str) -> None:
+    with pytest.raises(ReproError, match=told):
+        published(edited(tmp_path, old, new))

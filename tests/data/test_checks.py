@@ -117,7 +117,7 @@ def test_names_that_anomalib_would_pair_with_another_mask_are_told(root: Path) -
     for old, new in (("000", "1"), ("001", "10")):
         (root / f"grid/test/bent/{old}.png").rename(root / f"grid/test/bent/{new}.png")
         (root / f"grid/ground_truth/bent/{old}_mask.png").rename(root / f"grid/ground_truth/bent/{new}_mask.png")
-    with pytest.raises(DataError, match=r"bent/1\.png: anomalib would take .*10_mask\.png for its mask"):
+    with pytest.raises(DataError, match=r"bent/1\.png: its mask stands elsewhere"):
         checks.examine(root, ["grid"])
     for name in ("1", "10"):
         (root / f"grid/ground_truth/bent/{name}_mask.png").rename(root / f"grid/ground_truth/bent/{name}.png")
@@ -146,3 +146,45 @@ def test_an_image_that_claims_to_be_enormous_is_refused_without_decoding(root: P
     (root / "grid/train/good/000.png").write_bytes(huge)
     with pytest.raises(DataError, match=r"000\.png: not a readable image"):
         checks.examine(root, ["grid"])
+
+
+def deep(root: Path) -> None:
+    Image.fromarray(np.full((16, 16), 40_000, np.uint16)).save(root / "grid/train/good/000.png")
+
+
+def unequal(root: Path) -> None:
+    for number in (1, 10):
+        save(root / f"grid/test/thread/{number}.png")
+        save(root / f"grid/ground_truth/thread/{number}_mask.png")
+
+
+def loop(root: Path) -> None:
+    path = root / "grid/train/good/002.png"
+    path.symlink_to(path)
+
+
+def linked_folder(root: Path) -> None:
+    (root / "grid/test/bent").rename(root / "grid/test/twisted")
+    (root / "grid/test/bent").symlink_to(root / "grid/test/twisted")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (deep, "000.png: grey levels of more than 8 bits"),
+        (unequal, "thread/1.png: its mask stands elsewhere in the order of names"),
+        (loop, "002.png: a link that leads to itself"),
+        (linked_folder, "bent/000.png: in a linked folder"),
+        (lambda root: save(root / "grid/preview.png"), "grid/preview.png: no place for an image"),
+        (lambda root: save(root / "grid/train/bent/000.png"), "train/bent/000.png: no place for an image"),
+        (lambda root: save(root / "grid/old/train/good/000.png"), "old/train/good/000.png: no place for an image"),
+        (lambda root: save(root / "grid/train/good/000.jpg"), "good/000.jpg: not a .png file, so it would be left out"),
+        (lambda root: save(root / "grid/train/good/a\nb.png"), "its name holds a character that cannot be printed"),
+    ],
+)
+def test_what_anomalib_would_read_otherwise_is_told(root: Path, spoil: Callable[[Path], object], told: str) -> None:
+    spoil(root)
+    with pytest.raises(DataError) as caught:
+        checks.examine(root, ["grid"])
+    assert [problem for problem in caught.value.problems if told in problem], caught.value.problems
+    assert "\n" not in str(caught.value)

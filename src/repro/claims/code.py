@@ -135,6 +135,8 @@ def receptive_field(claim: Claim, published: Published, results: Results) -> Jud
     assert claim.layer and claim.column
     networks = results.receptive_field.networks
     rows = {name: {layer.name: layer for layer in networks[name].layers} for name in ("small-padded", "small")}
+    if not all(claim.layer in layers for layers in rows.values()):
+        return not_tested(f"no layer {claim.layer} in the network")
     found, trained = (getattr(rows[name][claim.layer], claim.column) for name in ("small-padded", "small"))
     place = list(rows["small-padded"]).index(claim.layer)
     return Judgement(

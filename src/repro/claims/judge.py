@@ -5,7 +5,7 @@ from pathlib import Path
 
 from repro.claims import code, numbers
 from repro.claims.evidence import Judgement
-from repro.claims.published import Claim, Published, published
+from repro.claims.published import CLAIMS, Claim, Published, published
 from repro.errors import ReproError
 from repro.records import SCHEMA_VERSION, Results, Verdict, Verdicts
 from repro.runs import RunFolder, read_record, sha256, write_json
@@ -47,9 +47,9 @@ def accept(folder: RunFolder, ledger: Path) -> None:
     write_json(ledger, {one.claim: one.verdict for one in judged.verdicts})
 
 
-def judge(results: Results) -> list[Verdict]:
+def judge(results: Results, path: Path = CLAIMS) -> list[Verdict]:
     """A verdict for each claim in claims.toml; those on code and arithmetic are judged on every study."""
-    source = published()
+    source = published(path)
     return [_verdict(claim, source, RULES[claim.rule](claim, source, results)) for claim in source.claims]
 
 

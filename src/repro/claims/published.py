@@ -1,21 +1,29 @@
 """Published: claims.toml in, one frozen claim for each checkable statement out."""
 
 import tomllib
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field, ValidationError
+
+from repro.errors import ReproError
+from repro.record import Record, Score, fault
 
 CLAIMS = Path(__file__).parents[1] / "claims.toml"
-METRICS = {
+Model = Literal["efficientad", "patchcore"]
+Metric = Literal["image_auroc", "image_f1", "pixel_auroc", "pixel_f1"]
+Column = Literal["kernel", "stride", "padding", "output", "jump", "receptive_field"]
+METRICS: dict[Metric, str] = {
     "image_auroc": "an image AUROC",
     "image_f1": "an image F1",
     "pixel_auroc": "a pixel AUROC",
     "pixel_f1": "a pixel F1",
 }
-MODELS = {"efficientad": "EfficientAD", "patchcore": "PatchCore"}
-FIELD_COLUMNS = {
+MODELS: dict[Model, str] = {"efficientad": "EfficientAD", "patchcore": "PatchCore"}
+FIELD_COLUMNS: dict[Column, str] = {
     "kernel": "kernel size",
     "stride": "stride",
     "padding": "padding",
@@ -23,12 +31,25 @@ FIELD_COLUMNS = {
     "jump": "jump",
     "receptive_field": "receptive field",
 }
+#: What a claim must say for a rule to judge it.
+NEEDS: dict[str, tuple[str, ...]] = {
+    "value": ("model", "category", "metric", "value"),
+    "order": ("model", "greater"),
+    "lowest": ("model", "lowest"),
+    "smaller_defects": ("category", "others"),
+    "similarity": ("model", "query"),
+    "feature": (),
+    "efficientnet": (),
+    "pretrained": (),
+    "blur": (),
+    "epochs": ("model", "epochs"),
+    "memory_bank": (),
+    "receptive_field": ("layer", "column", "value"),
+}
 
 
-class Claim(BaseModel):
+class Claim(Record):
     """A checkable statement of the published study; what a rule does not need is None or empty."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str
     #: Where the published paper says it.
@@ -40,9 +61,9 @@ class Claim(BaseModel):
     rule: str
     #: The evidence that it takes.
     needs: str
-    model: str | None = None
+    model: Model | None = None
     category: str | None = None
-    metric: str | None = None
+    metric: Metric | None = None
     #: The published number.
     value: float | None = None
     #: Pairs whose left side must be the greater: `model.category.metric` or a number.
@@ -50,7 +71,7 @@ class Claim(BaseModel):
     #: What is lowest among the categories, as `model.category.metric`.
     lowest: str | None = None
     #: Values that the sentence repeats from the published table.
-    quotes: dict[str, float] = {}
+    quotes: dict[str, float] = Field(default={})
     #: Categories with which `category` is compared.
     others: tuple[str, ...] = ()
     #: Beginning of the name of the query image.
@@ -58,7 +79,44 @@ class Claim(BaseModel):
     epochs: int | None = None
     #: Row and column of the receptive-field table.
     layer: str | None = None
-    column: str | None = None
+    column: Column | None = None
+
+
+class ScoreTable(Record, extra="allow"):
+    """A published table of scores: beside its place and what it takes to judge it, a row a category."""
+
+    place: str
+    needs: str
+    __pydantic_extra__: dict[str, dict[Metric, Score]] = Field(init=False)
+
+
+class FieldRow(Record):
+    layer: str
+    kernel: int
+    stride: int
+    padding: int
+    output: int
+    jump: int
+    receptive_field: int
+
+
+class FieldTable(Record):
+    """The published table of receptive fields."""
+
+    place: str
+    needs: str
+    rows: tuple[FieldRow, ...]
+
+
+class File(Record):
+    """claims.toml as it is written."""
+
+    #: Text of each rule.
+    rules: dict[str, str]
+    configuration: dict[Model, dict[str, Any]]
+    scores: dict[Model, ScoreTable]
+    claim: tuple[Claim, ...]
+    receptive_field: FieldTable
 
 
 @dataclass(frozen=True)
@@ -94,46 +152,75 @@ def siblings(name: str, names: Any) -> list[str]:
 
 
 def published(path: Path = CLAIMS) -> Published:
-    """Read claims.toml: the cells of its tables become a claim each, in the order of the published paper's sections."""
-    content = tomllib.loads(path.read_text(encoding="utf-8"))
-    scores: dict[str, float] = {}
-    claims = []
-    for model, table in content["scores"].items():
-        about = {key: table.pop(key) for key in ("place", "needs")}
-        for category, row in table.items():
+    """Read claims.toml: the cells of its tables become a claim each, in the order of the published paper's sections.
+
+    Raises ReproError where the file is missing or not TOML, and where a claim lacks what its rule needs.
+    """
+    mend = "correct the file of claims"
+    try:
+        content = File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except ValidationError as error:
+        raise ReproError(fault(error), where=path, mend=mend) from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise ReproError(f"cannot be read ({error})", where=path, mend=mend) from None
+    scores = {
+        f"{model}.{category}.{metric}": value
+        for model, table in content.scores.items()
+        for category, row in table.__pydantic_extra__.items()
+        for metric, value in row.items()
+    }
+    claims = (*_score_cells(content), *content.claim, *_field_cells(content.receptive_field))
+    for wrong in _faults(claims, content, scores):
+        raise ReproError(wrong, where=path, mend=mend)
+    return Published(claims, content.rules, {str(model): one for model, one in content.configuration.items()}, scores)
+
+
+def _faults(claims: tuple[Claim, ...], content: File, scores: dict[str, float]) -> Iterator[str]:
+    twice = [name for name, count in Counter(claim.id for claim in claims).items() if count > 1]
+    yield from (f"{name} is claimed twice" for name in twice)
+    yield from (f"configuration: no {model}" for model in MODELS if model not in content.configuration)
+    for claim in claims:
+        if claim.rule not in NEEDS or claim.rule not in content.rules:
+            yield f"{claim.id}: no rule {claim.rule} with a text; rules are {', '.join(NEEDS)}"
+            continue
+        absent = [key for key in NEEDS[claim.rule] if getattr(claim, key) in (None, ())]
+        if absent:
+            yield f"{claim.id}: {' and '.join(absent)} is missing"
+        named = [side for pair in claim.greater for side in pair if isinstance(side, str)]
+        named += [*claim.quotes, *([claim.lowest] if claim.lowest else [])]
+        yield from (f"{claim.id}: {name} is not in the tables of scores" for name in named if name not in scores)
+
+
+def _score_cells(content: File) -> Iterator[Claim]:
+    for model, table in content.scores.items():
+        for category, row in table.__pydantic_extra__.items():
             for metric, value in row.items():
-                scores[f"{model}.{category}.{metric}"] = value
-                claims.append(
-                    Claim(
-                        id=f"{model}-{category}-{metric.replace('_', '-')}",
-                        statement=f"{MODELS[model]} reaches {METRICS[metric]} of {value:.4f} on {category}.",
-                        published=f"{value:.4f}",
-                        rule="value",
-                        **about,
-                        model=model,
-                        category=category,
-                        metric=metric,
-                        value=value,
-                    )
+                yield Claim(
+                    id=f"{model}-{category}-{metric.replace('_', '-')}",
+                    place=table.place,
+                    statement=f"{MODELS[model]} reaches {METRICS[metric]} of {value:.4f} on {category}.",
+                    published=f"{value:.4f}",
+                    rule="value",
+                    needs=table.needs,
+                    model=model,
+                    category=category,
+                    metric=metric,
+                    value=value,
                 )
-    claims += [Claim.model_validate(claim) for claim in content["claim"]]
-    claims += _field_cells(content["receptive_field"])
-    return Published(tuple(claims), content["rules"], content["configuration"], scores)
 
 
-def _field_cells(table: dict[str, Any]) -> list[Claim]:
-    return [
-        Claim(
-            id=f"rf-{row['layer']}-{column.replace('_', '-')}",
-            place=table["place"],
-            statement=f"The {words} of {row['layer']} in the patch description network is {row[column]}.",
-            published=str(row[column]),
-            rule="receptive_field",
-            needs=table["needs"],
-            layer=row["layer"],
-            column=column,
-            value=row[column],
-        )
-        for row in table["rows"]
-        for column, words in FIELD_COLUMNS.items()
-    ]
+def _field_cells(table: FieldTable) -> Iterator[Claim]:
+    for row in table.rows:
+        for column, words in FIELD_COLUMNS.items():
+            value = getattr(row, column)
+            yield Claim(
+                id=f"rf-{row.layer}-{column.replace('_', '-')}",
+                place=table.place,
+                statement=f"The {words} of {row.layer} in the patch description network is {value}.",
+                published=str(value),
+                rule="receptive_field",
+                needs=table.needs,
+                layer=row.layer,
+                column=column,
+                value=value,
+            )

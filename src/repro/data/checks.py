@@ -3,9 +3,10 @@
 A data set without faults becomes one manifest a category: what is there, and the SHA-256 of each file.
 """
 
+import unicodedata
 import warnings
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -37,6 +38,12 @@ OFFICIAL = {
     "zipper": (240, 32, 151, 1024),
 }
 
+#: Modes that lose their grey levels where anomalib makes them RGB: integers of more than 8 bits, and floats.
+DEEP = ("I", "I;16", "I;16B", "I;16L", "I;16N", "F")
+#: What anomalib takes for an image, and what else a reader would.
+TAKEN = (".png", ".PNG")
+PASSED_OVER = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+
 Progress = Callable[[int, int], None]
 
 
@@ -49,6 +56,15 @@ def examine(
     """
     if not root.is_dir():
         raise ReproError("no such folder", where=root, mend="give --data-root a folder in MVTec AD layout")
+    try:
+        return _examine(root, categories, progress, layout)
+    except OSError as error:
+        raise ReproError(error.strerror or str(error), where=error.filename or root, mend="make it readable") from None
+
+
+def _examine(
+    root: Path, categories: Sequence[str], progress: Progress | None, layout: Layout
+) -> dict[str, dict[str, Any]]:
     absent = [category for category in categories if not (root / category).is_dir()]
     if absent:
         present = ", ".join(sorted(entry.name for entry in root.iterdir() if entry.is_dir())) or "none"
@@ -68,13 +84,14 @@ def examine(
             read = _read(sample.image)
             if isinstance(read, str):
                 problems.append(read)
+            elif read.mode in DEEP:
+                problems.append(f"{sample.image}: grey levels of more than 8 bits; save it with 8 bits a channel")
             else:
                 sizes.add(read.size)
                 modes.add(read.mode)
             # An unreadable image says nothing about the size its mask should have.
             if sample.mask is not None:
                 problems += _mask_problems(sample.mask, None if isinstance(read, str) else read.size)
-            problems += _leads_outside(root / category, [sample.image, *([sample.mask] if sample.mask else [])])
             done += 1
             if progress:
                 progress(done, total)
@@ -104,32 +121,45 @@ def _folder_problems(folder: Path, those: Sequence[Sample]) -> list[str]:
         ("test", False): folder / "test" / "<defect>",
     }
     problems = [f"{place}: no .png image" for key, place in wanted.items() if not counts[key]]
-    expected = {sample.mask for sample in those}
-    masks = (folder / "ground_truth").glob("*/*.[pP][nN][gG]")
-    # anomalib pairs sorted masks with sorted images, so one mask too many shifts all that follow.
-    problems += [f"{mask}: a mask without an image" for mask in sorted(masks) if mask not in expected]
-    anomalous = [sample for sample in those if sample.mask is not None]
-    pairs = zip(
-        sorted(anomalous, key=lambda sample: str(sample.image)),
-        sorted(anomalous, key=lambda sample: str(sample.mask)),
-        strict=True,
-    )
-    return (
-        problems
-        + [
-            f"{image.image}: anomalib would take {mask.mask} for its mask; give masks the names of their images"
-            for image, mask in pairs
-            if image is not mask
-        ][:1]
-    )
+    paths = [path for sample in those for path in (sample.image, sample.mask) if path is not None]
+    problems += [problem for path in paths for problem in _leads_elsewhere(folder, path)]
+    return [*problems, *_misplaced(folder, set(paths)), *_mispaired(those)]
 
 
-def _leads_outside(folder: Path, paths: Sequence[Path]) -> list[str]:
-    """anomalib leaves out, without a word, what a link places outside the category's folder."""
-    inside = folder.resolve()
-    return [
-        f"{path}: a link to a file outside {folder.name}" for path in paths if not path.resolve().is_relative_to(inside)
-    ]
+def _leads_elsewhere(folder: Path, path: Path) -> Iterator[str]:
+    """anomalib leaves out, without a word, what a link places outside the category's folder or behind a linked one."""
+    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in str(path.relative_to(folder))):
+        yield f"{path}: its name holds a character that cannot be printed or is not UTF-8"
+    if any(parent.is_symlink() for parent in list(path.parents)[: len(path.relative_to(folder).parts) - 1]):
+        yield f"{path}: in a linked folder"
+        return
+    try:
+        if not path.resolve().is_relative_to(folder.resolve()):
+            yield f"{path}: a link to a file outside {folder.name}"
+    except (OSError, RuntimeError):
+        yield f"{path}: a link that leads to itself"
+
+
+def _misplaced(folder: Path, expected: set[Path]) -> Iterator[str]:
+    """anomalib takes the last two folders above any .png file for split and defect type, wherever it lies."""
+    for path in sorted(folder.glob("**/*")):
+        if path.suffix in TAKEN and path not in expected:
+            inside = path.relative_to(folder).parts
+            is_mask = len(inside) == 3 and inside[0] == "ground_truth"
+            yield f"{path}: a mask without an image" if is_mask else f"{path}: no place for an image"
+        elif path.suffix.lower() in PASSED_OVER and path not in expected and not path.name.startswith("."):
+            yield f"{path}: not a .png file, so it would be left out"
+
+
+def _mispaired(those: Sequence[Sample]) -> Iterator[str]:
+    """anomalib pairs masks and images in the order of their names, each sorted as text."""
+    pairs = {str(sample.image): str(sample.mask) for sample in those if sample.mask is not None}
+    shared = [mask for mask, images in Counter(pairs.values()).items() if images > 1]
+    yield from (f"{mask}: the mask of more than one image" for mask in shared)
+    for image, mask in zip(sorted(pairs), sorted(pairs.values()), strict=True):
+        if pairs[image] != mask:
+            yield f"{image}: its mask stands elsewhere in the order of names; give names as many digits, masks those of their images"
+            return
 
 
 def _read(path: Path) -> Image.Image | str:

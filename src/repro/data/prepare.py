@@ -1,7 +1,8 @@
 """Data: a study's images drawn or found, checked, and their manifests written, before anything trains."""
 
 import shutil
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from repro.data import checks
@@ -46,8 +47,18 @@ def prepare(folder: RunFolder, study: Study) -> None:
             raise DataError(told, where=getattr(study.data, "root", root), mend=error.mend) from None
         for category, manifest in manifests.items():
             write_json_if_changed(folder.manifest(category), manifest)
+            _tell_of_queries(study, category, manifest["files"])
         write_json_if_changed(folder.data_root, {"root": str(root)})
     write_json(states, seen)
+
+
+def _tell_of_queries(study: Study, category: str, files: Iterable[str]) -> None:
+    """Queries that name no test image are told before hours of training, not after."""
+    there = {file.rsplit(".", 1)[0] for file in files}
+    for query in study.queries:
+        named, *rest = query.split("/")
+        if named == category and "/".join([category, "test", *rest]) not in there:
+            print(f"query {query}: no such test image, the first anomalous one is shown instead", file=sys.stderr)
 
 
 def _draw(folder: RunFolder, study: Study, data: ProceduralData) -> None:

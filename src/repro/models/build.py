@@ -23,6 +23,8 @@ def build(variant: Variant, image_size: int, weights: Path) -> AnomalibModule:
     raw predictions, where anyone can recompute them. Raises ReproError where weights are missing, damaged or cannot
     be downloaded.
     """
+    if isinstance(variant, BackboneVariant) and not timm.is_model(variant.backbone):
+        raise ReproError("timm has no such network", where=variant.backbone, mend="choose one of timm.list_models()")
     entry = MODELS[variant.model]
     pre_processor = PreProcessor(transform=Compose(transforms(variant, image_size)))
     arguments = entry.arguments(variant, weights)
