@@ -254,9 +254,8 @@ def _number(text: str | None) -> float | None:
 def _variant(study: Study, name: str, fits: Mapping[str, Mapping[str, Any]]) -> VariantRecord:
     settings = study.variants[name].model_dump(mode="json")
     # Of a variant without a finished cell nobody knows what its weights would have been.
-    cells = (cell.key for cell in study.cells if cell.variant == name)
-    weights: dict[str, Any] = next((fits[key]["weights"] for key in cells if key in fits), {})
-    return VariantRecord(model=settings.pop("model"), settings=settings, weights=weights)
+    found = [fits[cell.key]["weights"] for cell in study.cells if cell.variant == name and cell.key in fits]
+    return VariantRecord(model=settings.pop("model"), settings=settings, weights=found[0] if found else {})
 
 
 def _packages(fits: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
