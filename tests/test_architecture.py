@@ -49,6 +49,7 @@ ORDER = [
     {"tables"},
     {"export"},
     {"patches"},
+    {"calls"},
     {"cli"},
     {"__main__"},
 ]

@@ -1,4 +1,4 @@
-"""The command line: arguments in, one stage call out."""
+"""The command line: arguments in, one call out; `calls` has what they call."""
 
 import argparse
 import os
@@ -7,18 +7,10 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
 
-from repro import __version__
+from repro import __version__, calls
 from repro.errors import in_words
 from repro.interrupt import STOPPED, promptly
-
-if TYPE_CHECKING:
-    from repro.runs import RunFolder
-
-Result = TypeVar("Result")
-
-# Stages import what they need when they are called, so that `--help` answers at once and rendering never loads torch.
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -66,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(metavar="COMMAND", dest="command", required=True)
 
-    reproduce = _add(commands, "reproduce", _reproduce, "run what is missing or out of date, up to the paper")
+    reproduce = _add(commands, "reproduce", calls.reproduce, "run what is missing or out of date, up to the paper")
     reproduce.add_argument(
         "--study", help="name of a study or path of a .toml file (default: mvtec where its images are, else embedded)"
     )
@@ -109,10 +101,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_qdrant(reproduce)
 
     for name, call, words in (
-        ("fit", _fit, "train a cell"),
-        ("predict", _predict, "run a trained cell on its test images"),
-        ("score", _score, "compute the metrics of a cell"),
-        ("retrieve", _retrieve, "search the test images of a cell for similar ones"),
+        ("fit", calls.fit, "train a cell"),
+        ("predict", calls.predict, "run a trained cell on its test images"),
+        ("score", calls.score, "compute the metrics of a cell"),
+        ("retrieve", calls.retrieve, "search the test images of a cell for similar ones"),
     ):
         stage = _add(commands, name, call, words)
         _add_study(stage)
@@ -123,52 +115,52 @@ def _parser() -> argparse.ArgumentParser:
             _add_qdrant(stage)
 
     for name, call, words in (
-        ("data", _data, "draw or find the images of a study and check them"),
-        ("receptive-field", _receptive_field, "compute and measure the receptive fields"),
-        ("render", _render, "write paper.md, paper.pdf and paper.html"),
+        ("data", calls.data, "draw or find the images of a study and check them"),
+        ("receptive-field", calls.receptive_field, "compute and measure the receptive fields"),
+        ("render", calls.render, "write paper.md, paper.pdf and paper.html"),
     ):
         _add_study(_add(commands, name, call, words))
 
-    results = _add(commands, "results", _results, "gather results.json, environment.json and timings.json")
+    results = _add(commands, "results", calls.results, "gather results.json, environment.json and timings.json")
     _add_study(results)
     results.add_argument("--partial", action="store_true", help="of the cells that are finished; the rest is missing")
 
-    figures = _add(commands, "figures", _figures, "draw the figures")
+    figures = _add(commands, "figures", calls.figures, "draw the figures")
     _add_study(figures)
     figures.add_argument("--only", metavar="FILE", help="draw this one alone, for example metrics.svg")
 
     words = "name files that are altered, missing or stale; exit 1 where any is"
-    _add_study(_add(commands, "verify", _verify, words), writes=False)
+    _add_study(_add(commands, "verify", calls.verify, words), writes=False)
 
-    table = _add(commands, "table", _table, "print one table of the paper as CSV")
+    table = _add(commands, "table", calls.table, "print one table of the paper as CSV")
     _add_study(table, writes=False)
     table.add_argument("name", help="as the paper's first appendix has it, for example scores")
 
-    export = _add(commands, "export", _export, "write a crate with tables as CSV and anomaly maps as TIFF")
+    export = _add(commands, "export", calls.export, "write a crate with tables as CSV and anomaly maps as TIFF")
     _add_study(export, writes=False)
     export.add_argument("folder", type=Path, help="folder to make")
 
-    view = _add(commands, "view", _view, "serve the paper's page on this machine")
+    view = _add(commands, "view", calls.view, "serve the paper's page on this machine")
     _add_study(view, writes=False)
     view.add_argument("--port", type=int, default=0, help="default: any that is free")
 
-    verdicts = _add(commands, "verdicts", _verdicts, "judge the published claims")
+    verdicts = _add(commands, "verdicts", calls.verdicts, "judge the published claims")
     _add_study(verdicts)
     verdicts.add_argument(
         "--accept", action="store_true", help="make these verdicts those that may not change unnoticed"
     )
 
-    guard = _add(commands, "guard", _guard, "assert what must hold of results.json; exit 1 where it does not")
+    guard = _add(commands, "guard", calls.guard, "assert what must hold of results.json; exit 1 where it does not")
     _add_study(guard)
     guard.add_argument("--keep-going", action="store_true", help="exit 0 all the same: the paper shows what failed")
 
-    regression = _add(commands, "regression", _regression, "compare results.json with the committed baseline")
+    regression = _add(commands, "regression", calls.regression, "compare results.json with the committed baseline")
     _add_study(regression, writes=False)
     regression.add_argument("--baseline", type=Path, help="default: baselines/<study>.json")
     regression.add_argument("--markdown", type=Path, help="append the table to this file, for a CI summary")
     regression.add_argument("--accept", action="store_true", help="make the present results the baseline")
 
-    fetch = _add(commands, "fetch", _fetch, "bring data sets and weights to where they are looked for")
+    fetch = _add(commands, "fetch", calls.fetch, "bring data sets and weights to where they are looked for")
     fetch.add_argument(
         "names",
         nargs="*",
@@ -188,7 +180,7 @@ def _parser() -> argparse.ArgumentParser:
         "--data-root", type=Path, help="where MVTec AD is to lie (default: $REPRO_DATA_ROOT, else datasets/MVTecAD)"
     )
 
-    distill = _add(commands, "distill", _distill, "distil the teacher that comes with the package anew")
+    distill = _add(commands, "distill", calls.distill, "distil the teacher that comes with the package anew")
     distill.add_argument(
         "--folder",
         type=Path,
@@ -196,17 +188,17 @@ def _parser() -> argparse.ArgumentParser:
         help="checkpoint.pt here is gone on from (default: %(default)s)",
     )
 
-    bench = _add(commands, "bench", _bench, "pair what pytest-benchmark measured into report/bench.json")
+    bench = _add(commands, "bench", calls.bench, "pair what pytest-benchmark measured into report/bench.json")
     bench.add_argument("measured", type=Path, help="JSON file of pytest-benchmark; `nox -s bench` makes both")
 
-    patches = _add(commands, "patches", _patches, "measure Qdrant among all patches, into report/patches.json")
+    patches = _add(commands, "patches", calls.patches, "measure Qdrant among all patches, into report/patches.json")
     _add_study(patches)
     patches.add_argument(
         "--sizes", type=_sizes, default=(10_000, 100_000), help="vectors in a collection (default: 10000,100000)"
     )
     patches.add_argument("--qdrant-url", help="measure this Qdrant server, too")
 
-    schema = _add(commands, "schema", _schema, "write the JSON Schemas of the result files")
+    schema = _add(commands, "schema", calls.schema, "write the JSON Schemas of the result files")
     schema.add_argument("folder", type=Path)
     return parser
 
@@ -262,237 +254,3 @@ def _devices(text: str) -> str:
     if text != "1" and not (text[:-1].isdigit() and text.endswith(",")):
         raise argparse.ArgumentTypeError(f"{text!r} is neither 1 nor like 2, (a cell trains on one device)")
     return text
-
-
-def _reproduce(options: argparse.Namespace) -> int:
-    from repro.reproduce import Choices, reproduce
-
-    given = {key: value for key, value in vars(options).items() if key not in ("call", "command", "writes")}
-    if options.check is not None:
-        import repro.recompute  # noqa: F401  loggers are set on import
-
-        _hush()
-    return reproduce(Choices(**given))
-
-
-def _verify(options: argparse.Namespace) -> int:
-    from repro.progress import Progress
-    from repro.runs import RunFolder
-    from repro.verify import report
-
-    return report(RunFolder(options.study), Progress("verify", "files"))
-
-
-def _data(options: argparse.Namespace) -> None:
-    from repro.data.prepare import prepare
-    from repro.runs import RunFolder
-    from repro.study import load_resolved
-
-    folder = RunFolder(options.study)
-    prepare(folder, load_resolved(folder))
-
-
-def _recorded(options: argparse.Namespace, stage: Callable[["RunFolder"], Result]) -> Result:
-    """Run a stage, named like its command, and keep the hashes of what it reads and writes."""
-    from repro.hashes import recording
-    from repro.runs import Cell, RunFolder
-
-    folder = RunFolder(options.study)
-    with recording(folder, options.command, Cell.from_key(options.cell) if "cell" in options else None):
-        return stage(folder)
-
-
-def _fit(options: argparse.Namespace) -> None:
-    from repro.gpus import gpus, one_of
-    from repro.runs import RunFolder
-    from repro.study import load_resolved
-
-    folder = RunFolder(options.study)
-    study = load_resolved(folder)
-    with one_of(gpus(options.accelerator, options.devices), folder):
-        from repro.fit import Device, fit
-
-        _hush()
-        cell, device = study.cell(options.cell), Device(options.accelerator, options.devices)
-        _recorded(options, lambda folder: fit(folder, study, cell, device))
-
-
-def _predict(options: argparse.Namespace) -> None:
-    from repro.gpus import gpus, one_of
-    from repro.runs import RunFolder
-    from repro.study import load_resolved
-
-    folder = RunFolder(options.study)
-    study = load_resolved(folder)
-    with one_of(gpus(options.accelerator, options.devices), folder):
-        from repro.fit import Device
-        from repro.predict import predict
-
-        _hush()
-        cell, device = study.cell(options.cell), Device(options.accelerator, options.devices)
-        _recorded(options, lambda folder: predict(folder, study, cell, device))
-
-
-def _score(options: argparse.Namespace) -> None:
-    from repro.runs import Cell
-    from repro.score import score
-
-    _recorded(options, lambda folder: score(folder, Cell.from_key(options.cell)))
-
-
-def _retrieve(options: argparse.Namespace) -> None:
-    from repro.retrieve import retrieve
-    from repro.runs import RunFolder
-    from repro.study import load_resolved
-
-    study = load_resolved(RunFolder(options.study))
-    cell = study.cell(options.cell)
-    _recorded(options, lambda folder: retrieve(folder, study, cell, options.qdrant_url))
-
-
-def _receptive_field(options: argparse.Namespace) -> None:
-    from repro.models.pdn import receptive_field
-
-    _recorded(options, receptive_field)
-
-
-def _results(options: argparse.Namespace) -> None:
-    from repro.results import results
-    from repro.study import load_resolved
-
-    _recorded(options, lambda folder: results(folder, load_resolved(folder), partial=options.partial))
-
-
-def _verdicts(options: argparse.Namespace) -> None:
-    from repro.claims.judge import accept, verdicts
-    from repro.runs import RunFolder
-
-    _recorded(options, verdicts)
-    if options.accept:
-        folder = RunFolder(options.study)
-        accept(folder, folder.ledger)
-
-
-def _guard(options: argparse.Namespace) -> int:
-    from repro.guard import guard
-
-    guards = _recorded(options, guard)
-    return 1 if guards.failed and not options.keep_going else 0
-
-
-def _figures(options: argparse.Namespace) -> None:
-    from repro.figures import draw
-    from repro.progress import Progress
-    from repro.runs import RunFolder
-
-    progress = Progress("draw figures", "figures")
-    if options.only:
-        # One figure alone says nothing of what the others were made from.
-        draw(RunFolder(options.study), progress, options.only)
-    else:
-        _recorded(options, lambda folder: draw(folder, progress))
-
-
-def _render(options: argparse.Namespace) -> None:
-    import gc
-
-    from repro.paper import render
-
-    # A process that makes a million small objects and ends: looking for cycles among them costs it a tenth of its time.
-    gc.disable()
-    _recorded(options, render)
-
-
-def _table(options: argparse.Namespace) -> None:
-    from repro.runs import RunFolder
-    from repro.tables import table
-
-    print(table(RunFolder(options.study), options.name), end="")
-
-
-def _export(options: argparse.Namespace) -> None:
-    from repro.export import export
-    from repro.progress import Progress
-    from repro.runs import RunFolder
-
-    export(RunFolder(options.study), options.folder, Progress("export anomaly maps", "cells"))
-
-
-def _view(options: argparse.Namespace) -> None:
-    from repro.runs import RunFolder
-    from repro.serve import serve
-
-    serve(RunFolder(options.study), options.port)
-
-
-def _regression(options: argparse.Namespace) -> int:
-    from repro.regression import accept, compare, markdown
-    from repro.runs import RunFolder
-
-    folder = RunFolder(options.study)
-    baseline = options.baseline or folder.root / "baselines" / f"{options.study}.json"
-    if options.accept:
-        accept(folder, baseline)
-    table = compare(folder, baseline)
-    print(table.to_string(index=False, na_rep=""))
-    if options.markdown:
-        with options.markdown.open("a", encoding="utf-8") as stream:
-            stream.write(markdown(table))
-    return 1 if (table["verdict"] == "regression").any() else 0
-
-
-def _fetch(options: argparse.Namespace) -> None:
-    from repro.fetch.fetch import fetch
-
-    fetch(tuple(options.names), options.given, options.data_root)
-
-
-def _distill(options: argparse.Namespace) -> None:
-    from repro.distill.card import ship
-    from repro.distill.train import Recipe, train
-
-    recipe = Recipe()
-    ship(recipe, train(recipe, options.folder / "checkpoint.pt"))
-
-
-def _bench(options: argparse.Namespace) -> None:
-    from repro.bench import bench, last, table
-    from repro.runs import PROJECT_ROOT
-
-    before = last(PROJECT_ROOT / "report")
-    print(table(bench(options.measured, PROJECT_ROOT / "report"), before))
-
-
-def _patches(options: argparse.Namespace) -> None:
-    from repro.patch_search import table
-    from repro.patches import patches
-    from repro.runs import PROJECT_ROOT, RunFolder
-    from repro.study import load_resolved
-
-    _hush()
-    folder = RunFolder(options.study)
-    found = patches(folder, load_resolved(folder), options.sizes, options.qdrant_url, PROJECT_ROOT / "report")
-    print(table(found))
-
-
-def _schema(options: argparse.Namespace) -> None:
-    from repro.cost_records import Bench
-    from repro.records import Environment, Figures, Guards, Results, Verdicts
-    from repro.runs import write_json
-
-    for kind in (Results, Verdicts, Guards, Environment, Figures, Bench):
-        write_json(options.folder / f"{kind.__name__.lower()}.schema.json", kind.model_json_schema())
-
-
-def _hush() -> None:
-    """Silence what anomalib and Lightning say about themselves; what they say about the run stays.
-
-    Called after their import, which sets the levels of their loggers.
-    """
-    import logging
-
-    for noisy in ("lightning.pytorch", "lightning.fabric", "pytorch_lightning", "lightning_fabric"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
-    logging.getLogger("anomalib").setLevel(logging.ERROR)
-    for module in (r"lightning", r"pytorch_lightning", r"timm", r"anomalib", r"torchvision", r"torch\.utils\.data"):
-        warnings.filterwarnings("ignore", module=module)

@@ -56,7 +56,7 @@ def unwritable(error: OSError, where: object) -> ReproError:
 
 
 def in_words(error: BaseException, stage: str) -> ReproError | None:
-    """The user's error behind any other: a disk, a permission or memory that did not suffice; None where it is none.
+    """The user's error behind any other: a file, a disk or memory that did not suffice; None where it is none.
 
     Libraries raise others while they handle it, so that it may stand behind what arrives.
     """
@@ -71,5 +71,7 @@ def in_words(error: BaseException, stage: str) -> ReproError | None:
     if isinstance(error, MemoryError) or any(words in str(error) for words in MEMORY):
         mend = f"free some, raise the limit (ulimit -v) or let fewer cells run at once (--cores 1), {AGAIN}"
         return ReproError("memory ran out", where=stage, mend=mend)
+    if isinstance(error, OSError) and error.filename:
+        return ReproError(error.strerror or str(error), where=error.filename, mend="name another place")
     before = error.__cause__ or error.__context__
     return None if before is None else in_words(before, stage)

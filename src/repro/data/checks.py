@@ -158,7 +158,8 @@ def _mispaired(those: Sequence[Sample]) -> Iterator[str]:
     yield from (f"{mask}: the mask of more than one image" for mask in shared)
     for image, mask in zip(sorted(pairs), sorted(pairs.values()), strict=True):
         if pairs[image] != mask:
-            yield f"{image}: its mask stands elsewhere in the order of names; give names as many digits, masks those of their images"
+            mend = "give all names as many digits, or masks the names of their images"
+            yield f"{image}: its mask stands elsewhere in the order of names; {mend}"
             return
 
 
