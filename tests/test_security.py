@@ -46,8 +46,12 @@ class Malicious:
         return os.mkdir, ("ran",)
 
 
+#: In the protocol that torch writes.
+CODE = pickle.dumps(Malicious(), protocol=2)
+
+
 @pytest.mark.parametrize("variant", ["efficientad", "patchcore"])
-@pytest.mark.parametrize("content", [pickle.dumps(Malicious()), b"", b"PK\x03\x04 no archive"])
+@pytest.mark.parametrize("content", [CODE, b"", b"PK\x03\x04 no archive"], ids=["code", "empty", "torn"])
 def test_a_checkpoint_runs_no_code_and_a_damaged_one_is_told_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variant: str, content: bytes
 ) -> None:
