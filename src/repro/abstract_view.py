@@ -46,7 +46,8 @@ def ranks(results: Results, metric: str) -> list[Rank]:
             found = [getattr(results.cells[key].metrics, metric) for key in keys if key in results.cells]
             if found:
                 values[category] = mean(found)
-        if values:
+        # A mean over fewer categories stands in no rank with the others'.
+        if values and (not results.missing or len(values) == len(results.study.categories)):
             least = round(min(values.values()), 4)
             lowest = tuple(category for category, one in values.items() if round(one, 4) == least)
             ranked.append(Rank(name, mean(list(values.values())), Spread.of(values.values()), lowest))
