@@ -103,15 +103,6 @@ def test_a_study_of_a_folder_keeps_its_guards_and_layout_where_no_other_folder_i
     assert (other.data.layout, other.guards) == ("visa", [])
 
 
-def test_a_precision_is_recorded_only_where_a_study_asks_for_another_than_the_default() -> None:
-    content = studies.load("smoke").model_dump(mode="json")
-    assert "precision" not in content["variants"]["patchcore"]
-    content["variants"]["patchcore"]["precision"] = "bf16"
-    asked = studies.check(content, where=Path("mine.toml"))
-    assert asked.model_dump(mode="json")["variants"]["patchcore"]["precision"] == "bf16"
-    assert studies.check(asked.model_dump(mode="json"), where=Path("mine.toml")) == asked
-
-
 def test_fewer_categories_keep_the_guards_that_still_apply() -> None:
     study = studies.choose(studies.load("embedded"), data_root=None, categories=["tile"])
     assert {guard.category for guard in study.guards} <= {None, "tile"}

@@ -96,7 +96,7 @@ def _earlier(path: Path, found: Patches) -> Sequence[PatchSearch]:
 
 def describe(folder: RunFolder, study: Study, variant: str, count: int, file: Path) -> Payload:
     """Write `count` patch vectors, float32 [count, D], to a .npy file in random order; gives their payload."""
-    rows: Any = None
+    rows: np.memmap[Any, Any] | None = None
     payload: Payload = [{} for _ in range(count)]
     done = 0
     progress = Progress("describe patches", "patches")
@@ -144,7 +144,7 @@ def _described(folder: RunFolder, study: Study, variant: str) -> Iterator[tuple[
 def _vectors(module: Any, entry: Any, pixels: torch.Tensor) -> NDArray[np.float32]:
     with torch.no_grad():
         heard = entry.networks(module)[0](module.pre_processor(pixels[None]))
-    embedding: NDArray[np.float32] = entry.embedding(module, heard)[0].flatten(1).T.numpy()
+        embedding: NDArray[np.float32] = entry.embedding(module, heard)[0].flatten(1).T.numpy()
     return embedding
 
 

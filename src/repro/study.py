@@ -74,8 +74,6 @@ class VariantBase(Part):
     #: Standard deviation, in pixels, of a Gaussian blur of the resized images; the published text claims a blur,
     #: its code has none.
     blur: float = Field(default=0.0, ge=0, le=16)
-    #: `bf16`: its networks compute in bfloat16, for speed on a GPU; left out of all records where it is the default.
-    precision: Literal["32", "bf16"] = Field(default="32", exclude_if=lambda value: value == "32")
     #: Seeds of this variant; None: those of the study.
     seeds: list[Seed] | None = Field(default=None, min_length=1)
 

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 
 from repro.data.pinned import pinned
 from repro.models import lite0
-from repro.models.accelerate import channels_last, in_bfloat16
+from repro.models.accelerate import channels_last
 from repro.models.kcenter import farthest_first
 from repro.models.patchcore import LeanPatchcoreModel
 
@@ -64,15 +64,12 @@ def test_batches_arrive_pinned() -> None:
     assert batch.image.is_pinned()
 
 
-@pytest.mark.parametrize(("bfloat16", "tolerance"), [(False, 0.005), (True, 0.03)])
-def test_features_stay_within_the_tolerance_of_the_cpus(bfloat16: bool, tolerance: float) -> None:
+def test_features_stay_within_the_tolerance_of_the_cpus() -> None:
     network = nn.Sequential(*list(lite0.load().children())[:3]).eval()
     images = torch.rand(4, 3, 256, 256, generator=torch.Generator().manual_seed(0))
     faster = copy.deepcopy(network).cuda()
     channels_last([faster])
-    if bfloat16:
-        in_bfloat16([faster], "cuda")
     with torch.no_grad():
         exact, rough = network(images), faster(images.cuda())
     assert rough.dtype == torch.float32
-    assert torch.linalg.vector_norm(rough.cpu() - exact) < tolerance * torch.linalg.vector_norm(exact)
+    assert torch.linalg.vector_norm(rough.cpu() - exact) < 0.005 * torch.linalg.vector_norm(exact)

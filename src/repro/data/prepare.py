@@ -37,7 +37,7 @@ def prepare(folder: RunFolder, study: Study) -> None:
     known = all(path.is_file() for path in [*kept, Stage(folder, "data").record])
     if known and states.is_file() and read_json(states, mend="delete it") == seen:
         return
-    layout: Layout = getattr(study.data, "layout", "mvtec")
+    layout: Layout = "mvtec" if isinstance(study.data, ProceduralData) else study.data.layout
     with recording(folder, "data"):
         try:
             manifests = checks.examine(root, study.categories, Progress("check data", "images"), layout)
