@@ -8,12 +8,17 @@ import pytest
 from example_report import SMALL, network
 from PIL import Image
 
+from repro.coherence import SEARCHES
 from repro.errors import ReproError
 from repro.figures import draw
 from repro.records import Figures, Results
+from repro.retrieval_records import RankingScores, SearchRecord
 from repro.runs import PROJECT_ROOT, Cell, RunFolder, write_json
 
 PIXELS, CROP = 64, 48
+#: What is told of weights that nobody trained.
+COUNTED = {"train": 1, "test": {}, "image_sizes": [[PIXELS, PIXELS]], "modes": ["RGB"], "fingerprint": "0"}
+RANDOM = {"kind": "random", "description": "random weights", "sha256": None}
 GOOD = "good"
 ODD = "odd_$x^{2}_名\n$"
 
@@ -55,6 +60,7 @@ def study(root: Path, defects: dict[str, tuple[str, ...]], seeds: tuple[int, ...
                 )
                 cells[cell.key] = _cell(cell, side, names, seed)
                 retrieval[cell.key] = _retrieval(names)
+    networks = {"small": network("small", SMALL, False), "small-padded": network("small", SMALL, True)}
     content = {
         "schema_version": 1,
         "study": {
@@ -66,10 +72,20 @@ def study(root: Path, defects: dict[str, tuple[str, ...]], seeds: tuple[int, ...
             "guards": [],
             "fingerprint": "0",
         },
-        "data": {"source": "procedural", "name": "stand-ins", "official": False, "categories": {}, "fingerprint": "0"},
+        "data": {
+            "source": "procedural",
+            "name": "stand-ins",
+            "official": False,
+            "categories": dict.fromkeys(defects, COUNTED),
+            "fingerprint": "0",
+        },
         "variants": {
-            "efficientad": {"model": "efficientad", "settings": {"size": "small"}, "weights": {}},
-            "patchcore": {"model": "patchcore", "settings": {"center_crop": CROP}, "weights": {}},
+            "efficientad": {
+                "model": "efficientad",
+                "settings": {"size": "small"},
+                "weights": dict.fromkeys(("teacher", "penalty"), RANDOM),
+            },
+            "patchcore": {"model": "patchcore", "settings": {"center_crop": CROP}, "weights": {"backbone": RANDOM}},
         },
         "cells": cells,
         "heat_maps": [
@@ -80,7 +96,7 @@ def study(root: Path, defects: dict[str, tuple[str, ...]], seeds: tuple[int, ...
             for place in (("best", "median") if name.endswith("000.png") else ("worst",))
         ],
         "retrieval": retrieval,
-        "receptive_field": {"input_size": PIXELS, "networks": {"small": network("small", SMALL, False)}},
+        "receptive_field": {"input_size": PIXELS, "networks": networks},
     }
     write_json(folder.report / "results.json", Results.model_validate(content).model_dump(mode="json"))
     return folder
@@ -137,7 +153,12 @@ def _retrieval(names: list[str]) -> dict[str, Any]:
             ],
         }
 
-    feature = {**dict.fromkeys(("dimension", "distinct_vectors", "points"), 1), "searches": []}
+    nothing = {
+        name: dict.fromkeys(RankingScores.model_fields, 0.0) if name in ("measured", "chance") else 0
+        for name in SearchRecord.model_fields
+    }
+    searches = [nothing | {"label_filter": one, "self_match": other} for one, other in SEARCHES]
+    feature = {**dict.fromkeys(("dimension", "distinct_vectors", "points"), 1), "searches": searches}
     sound = {**feature, "queries": [query(names[:2] + names[3:])]}
     return {
         "published": {**feature, "queries": [query(names[2:])]},

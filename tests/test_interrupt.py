@@ -5,8 +5,10 @@ import time
 
 #: A main thread that is deep in one operation, which lets other threads run, for far longer than anyone waits.
 DEEP = """
-import hashlib
+import hashlib, signal
 from repro.interrupt import promptly
+# A shell has what it starts in the background ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with promptly():
     print("begun", flush=True)
     hashlib.pbkdf2_hmac("sha256", b"", b"", 1 << 28)

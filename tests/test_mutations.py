@@ -194,10 +194,10 @@ def test_a_split_that_shares_an_image_fails_a_guard(
 def test_a_verdict_that_changes_fails_a_guard(guards: ModuleType, example: Results) -> None:
     verdicts = {verdict.claim: verdict for verdict in judge(example)}
     ledger = {claim: str(verdict.verdict) for claim, verdict in verdicts.items()}
-    guards.test_verdicts_are_those_of_the_ledger(verdicts, ledger, state)
+    guards.test_verdicts_are_those_of_the_ledger(example, verdicts, ledger, state)
     for changed in (ledger | {"efficientnet": "reproduced"}, ledger | {"gone": "refuted"}, {**ledger, "blur": ""}):
         with pytest.raises(AssertionError):
-            guards.test_verdicts_are_those_of_the_ledger(verdicts, changed, state)
+            guards.test_verdicts_are_those_of_the_ledger(example, verdicts, changed, state)
     del ledger["blur"]
     with pytest.raises(AssertionError):
-        guards.test_verdicts_are_those_of_the_ledger(verdicts, ledger, state)
+        guards.test_verdicts_are_those_of_the_ledger(example, verdicts, ledger, state)

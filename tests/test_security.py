@@ -86,5 +86,6 @@ def test_the_workflow_quotes_every_name_that_a_folder_gives() -> None:
     for shell in shells:
         # Variants, seeds, studies and devices are held to letters, digits, points and hyphens where they are read.
         assert set(re.findall(r"{([\w.]+)}", shell)) <= {
-            "repro", "study.name", "wildcards.variant", "wildcards.seed", "device", "params.allocator"
+            "repro", "study.name", "wildcards.variant", "wildcards.seed", "device", "params.allocator",
+            "params.partial",
         }  # fmt: skip

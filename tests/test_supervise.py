@@ -18,9 +18,11 @@ child.wait()
 """
 #: Us: a process that supervises that command.
 SUPERVISOR = """
-import os, sys
+import os, signal, sys
 from pathlib import Path
 from repro.supervise import supervise
+# A shell has what it starts in the background ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 try:
     print(supervise([sys.executable, "-c", sys.argv[1]], Path.cwd(), os.environ))
 except KeyboardInterrupt:

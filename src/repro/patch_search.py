@@ -30,7 +30,7 @@ def measure(
 ) -> PatchSearch:
     """Fill an engine with the first `size` vectors of a file and search it with the last ones."""
     # Only what is read of it comes into memory, and only for as long as there is room: that is not counted.
-    stored = np.load(file, mmap_mode="r")
+    stored = np.load(file, mmap_mode="r", allow_pickle=False)
     vectors, queries = stored[:size], np.array(stored[-QUERIES:])
     filters = [{"category": one["category"], "defect": GOOD} for one in payload[-QUERIES:]]
     payload = payload[:size]

@@ -18,6 +18,7 @@ from repro.errors import ReproError
 from repro.models.registry import MODELS
 from repro.patch_records import Patches, PatchSearch
 from repro.patch_search import NEIGHBOURS, QUERIES, Payload, measure
+from repro.predict import load
 from repro.progress import Progress
 from repro.records import SCHEMA_VERSION
 from repro.results import processor
@@ -64,7 +65,7 @@ def patches(folder: RunFolder, study: Study, sizes: Sequence[int], url: str | No
             packages=_packages(),
             study=study.name,
             variant=variant,
-            dimension=np.load(file, mmap_mode="r").shape[1],
+            dimension=np.load(file, mmap_mode="r", allow_pickle=False).shape[1],
             queries=QUERIES,
             neighbours=NEIGHBOURS,
             searches=(),
@@ -127,7 +128,7 @@ def _described(folder: RunFolder, study: Study, variant: str) -> Iterator[tuple[
         checkpoint = folder.cell(Cell(variant, category, study.seeds_of(variant)[0])) / "checkpoint.ckpt"
         if not checkpoint.is_file():
             raise ReproError("no such file", where=checkpoint, mend="run `nox -s train` first")
-        modules[category] = entry.module.load_from_checkpoint(checkpoint, map_location="cpu").eval()
+        modules[category] = load(study.variants[variant], checkpoint).cpu().eval()
         files = read_json(folder.manifest(category), mend="run `nox -s train` first")["files"]
         names[category] = [name for name in files if "/ground_truth/" not in name]
     for turn in range(8):

@@ -22,9 +22,9 @@ def test_a_value_inside_the_interval_is_reproduced_and_one_outside_is_not(
 
 
 def test_one_image_is_the_finest_difference(official: Results, with_metrics: With, by_claim: ByClaim) -> None:
-    one_seed = official.model_copy(
-        update={"cells": {key: cell for key, cell in official.cells.items() if cell.seed == 0}, "retrieval": {}}
-    )
+    cells = {key: cell for key, cell in official.cells.items() if cell.seed == 0}
+    study = official.study.model_copy(update={"seeds": (0,)})
+    one_seed = official.model_copy(update={"study": study, "cells": cells, "retrieval": {}})
     # An interval of no width, and one image in a hundred.
     found = with_metrics(one_seed, {"patchcore/grid": {"image_auroc": 0.9031 + 0.0099}}, 0.0)
     assert by_claim(found)["patchcore-grid-image-auroc"].verdict == "reproduced"

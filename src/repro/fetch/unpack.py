@@ -61,8 +61,10 @@ def _untar(archive: Path, into: Path, tell: Told | None) -> None:
 
 def _unzip(archive: Path, into: Path) -> None:
     with zipfile.ZipFile(archive) as container:
-        for name in container.namelist():
+        names = container.namelist()
+        for name in names:
             path = PurePosixPath(name.replace("\\", "/"))
             if path.is_absolute() or ".." in path.parts or ":" in name:
                 raise ValueError(f"{name!r} would lie outside the folder")
-        container.extractall(into)
+        for name in names:
+            container.extract(name, into)
