@@ -72,9 +72,7 @@ def fit(folder: RunFolder, study: Study, cell: Cell, device: Device) -> None:
         "epochs_asked": variant.epochs,
         "epochs_run": trainer.current_epoch,
         "steps": trainer.global_step,
-        "memory_bank": {"patches": bank.shape[0], "dimension": bank.shape[1]}
-        if isinstance(bank, torch.Tensor)
-        else None,
+        "memory_bank": _size(bank) if isinstance(bank, torch.Tensor) else None,
         "efficientnet_modules": sum("efficientnet" in type(module).__name__.lower() for module in model.modules()),
         "weights": {role: record.model_dump() for role, record in describe(variant, weights / "penalty").items()},
         "packages": {name: version(name) for name in PACKAGES},
