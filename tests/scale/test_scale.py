@@ -67,9 +67,9 @@ def simulation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulation]
     write_text(place / "study.toml", text)
     choices = workflow.Choices(study=str(place / "study.toml"), data_root=place / "data")
     stand_in = f"command={sys.executable} {Path(__file__).with_name('stand_in.py')} {SECONDS}"
-    real = workflow._command
+    real = workflow.command
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(workflow, "_command", lambda folder, choices: [*real(folder, choices), stand_in])
+        patch.setattr(workflow, "command", lambda *given, **more: [*real(*given, **more), stand_in])
         # What stands in writes a hundredth of it.
         patch.setattr(workflow, "check_room", lambda folder, found: None)
         begun = times()
