@@ -8,8 +8,8 @@ from pydantic import BaseModel
 
 from repro.records import CellRecord, Figures, Results
 
-#: What the models of each kind are made from.
-ROLES = {"efficientad": ("teacher", "penalty"), "patchcore": ("backbone",), "padim": ("backbone",)}
+#: What a model is made from where that is not a backbone.
+ROLES = {"efficientad": ("teacher", "penalty")}
 NETWORKS = ("small", "small-padded")
 SEARCHES = [(label_filter, self_match) for label_filter in (False, True) for self_match in (False, True)]
 
@@ -44,7 +44,7 @@ def faults(record: BaseModel) -> Iterator[str]:
 
 def _variants(results: Results) -> Iterator[str]:
     for name, variant in results.variants.items():
-        absent = [role for role in ROLES[variant.model] if role not in variant.weights]
+        absent = [role for role in ROLES.get(variant.model, ("backbone",)) if role not in variant.weights]
         # Of a variant without a finished cell nobody knows them.
         if absent and any(cell.variant == name for cell in results.cells.values()):
             yield f"variants.{name}.weights: no {' and '.join(absent)}"
