@@ -20,7 +20,6 @@ HEAVIER = (
     "bench",
     "extending",
     "faults",
-    "fuzz",
     "gpu",
     "kubernetes",
     "pages",

@@ -15,11 +15,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write-guards", action="store_true", help="write guards.json into the report folder")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """What needs the smoke study stays in one process."""
+    if "smoke_run" in item.fixturenames:
+        item.add_marker(pytest.mark.xdist_group("smoke"))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What needs the smoke study comes first and stays in one process, while others do the rest."""
-    for item in items:
-        if "smoke_run" in item.fixturenames:
-            item.add_marker(pytest.mark.xdist_group("smoke"))
+    """What needs the smoke study comes first, while another process does the rest."""
     items.sort(key=lambda item: "smoke_run" not in item.fixturenames)
 
 
