@@ -137,7 +137,7 @@ def tests(session: nox.Session) -> None:
     """Run the tests, one real end-to-end study among them."""
     # A process a core with one thread each: most tests are short, and many threads on few cores wait for each other.
     session.env["OMP_NUM_THREADS"] = "1"
-    side_by_side = ["--numprocesses=auto", "--maxprocesses=4", "--dist=loadgroup", "-p", "no:benchmark"]
+    side_by_side = ["--numprocesses=auto", "--maxprocesses=4", "-p", "no:benchmark"]
     run(session, "pytest", *side_by_side, *LIGHTER, *session.posargs)
 
 

@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import smoke
@@ -15,11 +16,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write-guards", action="store_true", help="write guards.json into the report folder")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """What needs the smoke study stays in one process."""
-    if "smoke_run" in item.fixturenames:
-        item.add_marker(pytest.mark.xdist_group("smoke"))
+# Not there where pytest asserts the guards of a report.
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    from scheduling import Scheduling
+
+    return Scheduling(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
