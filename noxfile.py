@@ -145,7 +145,7 @@ def tests(session: nox.Session) -> None:
 def lint(session: nox.Session) -> None:
     """Lint, check the format and the types."""
     groups = nox.project.dependency_groups(PROJECT, "lint")
-    session.install(CONSTRAINTS, *groups, "numpy", "pydantic", "jinja2")
+    session.install(CONSTRAINTS, *groups, "jinja2", "numpy", "packaging", "platformdirs", "pydantic")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("mypy")
