@@ -55,7 +55,7 @@ def fit(folder: RunFolder, study: Study, cell: Cell, device: Device) -> None:
     model = build(variant, study.image_size, weights)
     scratch = folder.cell(cell) / "lightning"
     entry = MODELS[variant.model]
-    callbacks: list[Callback] = [Accelerate(entry), _Steps(cell)]
+    callbacks: list[Callback] = [Accelerate(variant.model), _Steps(cell)]
     resume = None
     if variant.model == "efficientad":
         resume = folder.cell(cell) / f"resume-{_identity(folder, study, cell, device)}.ckpt"

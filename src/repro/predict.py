@@ -40,7 +40,7 @@ def predict(folder: RunFolder, study: Study, cell: Cell, device: Device) -> None
     data = datamodule(folder, cell.category)
     collected = _Collect(cell, entry)
     scratch = folder.cell(cell) / "lightning"
-    engine = engine_for(device, scratch, callbacks=[Accelerate(entry), collected])
+    engine = engine_for(device, scratch, callbacks=[Accelerate(variant.model), collected])
     engine_run(engine.predict, model=model, datamodule=data, return_predictions=False)
     shutil.rmtree(scratch, ignore_errors=True)
     arrays = collected.arrays()

@@ -6,7 +6,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import nn
 
-from repro.models.registry import Model
+from repro.models.registry import MODELS
 
 
 class Accelerate(Callback):
@@ -16,8 +16,9 @@ class Accelerate(Callback):
     in float32: in bfloat16 the features of EfficientNet-Lite0 moved by five in a hundred of their length.
     """
 
-    def __init__(self, entry: Model) -> None:
-        self._entry = entry
+    def __init__(self, model: str) -> None:
+        # By name: anomalib before 2.7 puts the callbacks into its checkpoints.
+        self._model = model
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         del trainer
@@ -29,7 +30,7 @@ class Accelerate(Callback):
 
     def _prepare(self, module: LightningModule) -> None:
         if module.device.type == "cuda":
-            channels_last(self._entry.networks(module))
+            channels_last(MODELS[self._model].networks(module))
 
 
 def channels_last(networks: Iterable[nn.Module]) -> None:
