@@ -303,7 +303,8 @@ def _disk(study: Study, variant: Variant, left: Left, images: Mapping[str, Image
         of = images[cell.category]
         if "fit" in stages:
             total += needs.checkpoint(variant, size, of.train)
-            spilled = max(spilled, int(needs.BANK_ON_DISK * needs.bank(variant, size, of.train)))
+            if isinstance(variant, PatchCoreVariant):
+                spilled = max(spilled, needs.bank(variant, size, of.train))
         if "predict" in stages:
             total += needs.predictions(variant, size, of.test) + needs.embeddings(variant, of.test)
         total += needs.PER_IMAGE * of.test * bool(stages)

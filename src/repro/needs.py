@@ -21,9 +21,6 @@ TRAINING, PREDICTING = 700_000_000, 100_000_000
 #: Scoring holds the predictions this many times over, predicting itself this many.
 SCORING_COPIES, PREDICTING_COPIES = 13, 3
 
-#: Share of the bank of all patches that a fit of PatchCore holds in memory, and that it writes to the run folder
-#: while it works.
-BANK_IN_MEMORY, BANK_ON_DISK = 0.0, 1.0
 #: Numbers that the selection keeps a patch beside its projection, see `models/kcenter.py`.
 PER_PATCH = 60
 #: Error that anomalib allows its random projection.
@@ -140,7 +137,8 @@ def fit_memory(variant: Variant, image_size: int, images: Images) -> int:
     # Johnson and Lindenstrauss, as scikit-learn and anomalib reckon it.
     projected = int(4 * math.log(max(points, 2)) / (DISTORTION**2 / 2 - DISTORTION**3 / 3))
     selected = int(variant.coreset_ratio * whole)
-    return LOADED + int(BANK_IN_MEMORY * whole) + points * (projected + PER_PATCH) * FLOAT + selected
+    # The patches themselves are in a file meanwhile.
+    return LOADED + points * (projected + PER_PATCH) * FLOAT + selected
 
 
 def predict_memory(variant: Variant, image_size: int, images: Images) -> int:

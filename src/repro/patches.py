@@ -4,7 +4,6 @@ import multiprocessing
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,7 +20,7 @@ from repro.patch_search import NEIGHBOURS, QUERIES, Payload, measure
 from repro.predict import load
 from repro.progress import Progress
 from repro.records import SCHEMA_VERSION
-from repro.results import processor
+from repro.results import processor, versions
 from repro.retrieve import qdrant
 from repro.runs import Cell, RunFolder, read_json, read_record, write_json
 from repro.study import Study
@@ -62,7 +61,7 @@ def patches(folder: RunFolder, study: Study, sizes: Sequence[int], url: str | No
             schema_version=SCHEMA_VERSION,
             processor=processor(),
             threads=torch.get_num_threads(),
-            packages=_packages(),
+            packages=versions(PACKAGES),
             study=study.name,
             variant=variant,
             dimension=np.load(file, mmap_mode="r", allow_pickle=False).shape[1],
@@ -152,13 +151,3 @@ def _vectors(module: Any, entry: Any, pixels: torch.Tensor) -> NDArray[np.float3
 def _engines(url: str | None) -> list[tuple[Literal["local", "edge", "server"], bool]]:
     here: list[tuple[Literal["local", "edge", "server"], bool]] = [("local", False), ("edge", True), ("edge", False)]
     return [*here, ("server", False), ("server", True)] if url else here
-
-
-def _packages() -> dict[str, str]:
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found

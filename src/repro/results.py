@@ -3,7 +3,7 @@
 import csv
 import platform
 import subprocess
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from importlib.metadata import PackageNotFoundError, version
 from math import isfinite
 from pathlib import Path
@@ -258,14 +258,20 @@ def _variant(study: Study, name: str, fits: Mapping[str, Mapping[str, Any]]) -> 
     return VariantRecord(model=settings.pop("model"), settings=settings, weights=found[0] if found else {})
 
 
-def _packages(fits: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """Versions: of what trained the cells those of then, of the rest those of now."""
+def versions(packages: Iterable[str]) -> dict[str, str]:
+    """Versions of those packages that are installed."""
     found = {}
-    for name in PACKAGES:
+    for name in packages:
         try:
             found[name] = version(name)
         except PackageNotFoundError:
             continue
+    return found
+
+
+def _packages(fits: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Versions: of what trained the cells those of then, of the rest those of now."""
+    found = versions(PACKAGES)
     trained: dict[str, set[str]] = {}
     for fit in fits.values():
         for name, used in fit["packages"].items():
