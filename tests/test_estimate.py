@@ -1,9 +1,10 @@
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from repro import study
+from repro import forecast, study
 from repro.errors import ReproError
 from repro.estimate import count_images, earlier, estimate
 from repro.needs import Images
@@ -93,7 +94,11 @@ def test_times_of_a_cpu_say_nothing_of_a_gpu(elsewhere: RunFolder) -> None:
     assert estimate(elsewhere, EMBEDDED, cores=2, accelerator="gpu").seconds is None
 
 
-def test_a_dry_run_needs_no_images_and_leaves_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dry_run_needs_no_images_and_leaves_nothing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forecast.shutil, "disk_usage", lambda path: SimpleNamespace(free=10**12))
+    monkeypatch.setattr(forecast.psutil, "virtual_memory", lambda: SimpleNamespace(available=10**12))
     assert reproduce(Choices(study="mvtec-full", dry_run=True, cores=1)) == 0
     assert "300 to train" in capsys.readouterr().out
     assert not RunFolder("mvtec-full").run.exists()
