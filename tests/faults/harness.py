@@ -18,7 +18,8 @@ from typing import Any
 import psutil
 
 from repro import study as studies
-from repro.runs import HELD, PROJECT_ROOT, WRITING, RunFolder
+from repro.hashes import OF_A_CELL, Stage
+from repro.runs import HELD, PROJECT_ROOT, WRITING, Cell, RunFolder
 
 NAME = "fault-test"
 FOLDER = RunFolder(NAME)
@@ -27,13 +28,6 @@ KEPT = PROJECT_ROOT / "runs" / "faults"
 STUDY = KEPT / f"{NAME}.toml"
 COMPARED = ("results.json", "paper.pdf")
 INJECT = Path(__file__).parent / "inject"
-#: What a stage of a cell leaves.
-OUTPUTS = {
-    "fit": ("checkpoint.ckpt", "fit.json"),
-    "predict": ("predictions.npz", "embeddings.npz", "predict.json"),
-    "score": ("scores.json",),
-    "retrieve": ("hits.json",),
-}
 #: Seconds in which all processes of a run must be gone.
 GONE = 2.0
 
@@ -173,12 +167,18 @@ class Finished:
 
     def look(self) -> None:
         """Nothing that was finished may be another file now."""
-        for cell in sorted((FOLDER.run / "cells").glob("*/*/seed*")):
-            for stage, names in OUTPUTS.items():
-                if all((cell / name).is_file() for name in names):
-                    now = [[(cell / name).stat().st_ino, (cell / name).stat().st_mtime_ns] for name in names]
-                    key = f"{cell.relative_to(FOLDER.run)} {stage}"
-                    assert self._seen.setdefault(key, now) == now, f"{key} was done again"
+        for place in sorted((FOLDER.run / "cells").glob("*/*/seed*")):
+            cell = Cell.from_key(place.relative_to(FOLDER.run / "cells").as_posix())
+            for name in OF_A_CELL:
+                stage = Stage(FOLDER, name, cell)
+                record = stage.read()
+                # Without outputs in its record a stage was killed, be all its files there.
+                if record is None or not record.outputs:
+                    continue
+                now = [[path.stat().st_ino, path.stat().st_mtime_ns] for path in stage.outputs()]
+                key = f"{name} {cell.key}"
+                assert len(now) == len(record.outputs), f"{key} lost a file"
+                assert self._seen.setdefault(key, now) == now, f"{key} was done again"
         self.stages = len(self._seen)
         self._path.write_text(json.dumps(self._seen))
 
