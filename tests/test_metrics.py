@@ -14,6 +14,23 @@ def test_the_threshold_is_the_lowest_score_of_highest_f1() -> None:
     assert metrics.best_threshold(scores, np.array([False, True, False, True])) == np.float32(0.2)
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_no_other_score_as_a_threshold_gives_a_higher_f1(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    truth = rng.permutation(np.arange(12) < rng.integers(1, 12))
+    scores = (rng.integers(0, 9, 12) + rng.uniform(0, 8) * truth).astype(np.float32)
+    by_counting = {float(one): metrics.f1(scores >= one, truth) for one in scores}
+    best = max(by_counting.values())
+    assert metrics.best_threshold(scores, truth) == min(one for one, f1 in by_counting.items() if f1 > best - 1e-9)
+
+
+def test_f1_is_that_of_precision_and_recall_and_zero_where_nothing_is_predicted_rightly() -> None:
+    predicted, truth = np.array([True, True, True, False, False]), np.array([True, False, False, True, False])
+    assert metrics.f1(predicted, truth) == pytest.approx(2 * (1 / 3) * (1 / 2) / (1 / 3 + 1 / 2))
+    nothing = np.zeros(5, bool)
+    assert (metrics.f1(nothing, truth), metrics.f1(predicted, nothing), metrics.f1(nothing, nothing)) == (0, 0, 0)
+
+
 def test_the_image_that_sets_the_threshold_is_lost_by_anomalib_and_kept_in_the_raw_metric() -> None:
     predictions = random_predictions(0)
     perfect = Predictions(
@@ -28,15 +45,32 @@ def test_the_image_that_sets_the_threshold_is_lost_by_anomalib_and_kept_in_the_r
     assert metrics.raw_metrics(perfect).image_f1 == 1.0
 
 
+def test_the_pixel_that_sets_the_threshold_is_lost_by_anomalib_and_kept_in_the_raw_metric() -> None:
+    predictions = random_predictions(0)
+    order = np.arange(predictions.maps.size, dtype=np.float32).reshape(predictions.maps.shape) / predictions.maps.size
+    perfect = Predictions(**(vars(predictions) | {"maps": order + 2 * predictions.masks}))
+    found = int(perfect.masks.sum()) - 1
+    assert metrics.metrics(perfect).pixel_f1 == pytest.approx(2 * found / (2 * found + 1), abs=1e-6)
+    assert metrics.raw_metrics(perfect).pixel_f1 == 1.0
+
+
 def test_normalising_puts_the_threshold_at_one_half_and_clamps() -> None:
     values = np.array([0.0, 1.0, 4.0], np.float32)
-    np.testing.assert_allclose(metrics.normalise(values, 1.0), [0.25, 0.5, 1.0])
+    np.testing.assert_array_equal(metrics.normalise(values, 1.0), np.array([0.25, 0.5, 1.0], np.float32), strict=True)
+    np.testing.assert_array_equal(metrics.normalise(values, 3.0), np.array([0.0, 0.0, 0.75], np.float32), strict=True)
+
+
+def test_normalising_does_not_depend_on_where_the_range_lies() -> None:
+    values = np.array([2.0, 3.0, 6.0], np.float32)
+    np.testing.assert_array_equal(metrics.normalise(values, 3.0), [0.25, 0.5, 1.0])
 
 
 def test_equal_values_normalise_to_their_side_of_the_threshold() -> None:
     values = np.full(3, 2.0, np.float32)
     assert metrics.normalise(values, 2.0).tolist() == [0.5] * 3
     assert metrics.normalise(values, 1.0).tolist() == [1.0] * 3
+    assert metrics.normalise(values, 3.0).tolist() == [0.0] * 3
+    assert metrics.normalise(values, 3.0).dtype == np.float32
 
 
 def test_aupro_of_a_perfect_map_is_one_and_of_a_constant_map_that_of_chance() -> None:
@@ -53,6 +87,15 @@ def test_aupro_weighs_a_small_region_like_a_large_one() -> None:
     maps[0, 5:15, 5:15] = 1.0
     # The large region is found at once, the small one with the rest of the image: (1 + fpr) / 2 on the way.
     assert metrics.aupro(maps, masks) == pytest.approx((0.5 + 0.5 * 0.15), abs=1e-9)
+
+
+def test_aupro_takes_pixels_that_touch_at_a_corner_for_one_region() -> None:
+    masks = np.zeros((1, 20, 20), bool)
+    masks[0, 0, 0] = masks[0, 1, 1] = masks[0, 5:15, 5:15] = True
+    maps = np.zeros(masks.shape, np.float32)
+    maps[0, 0, 0] = maps[0, 5:15, 5:15] = 1.0
+    # Found at once: half of one region and all of the other.
+    assert metrics.aupro(maps, masks) == pytest.approx((0.75 + 0.25 * 0.15), abs=1e-9)
 
 
 @pytest.mark.parametrize("seed", range(4))

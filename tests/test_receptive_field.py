@@ -42,6 +42,13 @@ def test_dilation_widens_the_window() -> None:
     assert (row.receptive_field, row.output) == (9, 12)
 
 
+def test_a_window_may_be_as_large_as_the_input_with_its_padding() -> None:
+    (row,) = fields([Layer("conv", 4, 1, 1)], 2)
+    assert (row.output, row.receptive_field, row.start) == (1, 4, 1.0)
+    with pytest.raises(ValueError, match=r"^conv: a window of 5 does not fit into 2 \+ 2 x 1$"):
+        fields([Layer("conv", 5, 1, 1)], 2)
+
+
 def test_a_window_that_does_not_fit_is_refused() -> None:
-    with pytest.raises(ValueError, match="conv4: a window of 4 does not fit into 2"):
+    with pytest.raises(ValueError, match=r"^conv4: a window of 4 does not fit into 2 \+ 2 x 0$"):
         fields([Layer("conv4", 4, 1, 0)], 2)

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from example_predictions import random_predictions
 
-from repro import score
+from repro import metrics, score
 from repro.errors import ReproError
+from repro.predictions import Predictions
 from repro.runs import Cell, RunFolder, to_json
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def judged() -> dict[str, Any]:
     return score.judge(random_predictions(3))
 
@@ -72,5 +73,37 @@ def test_counts_shares_and_names_are_those_of_the_predictions(judged: dict[str, 
         "defect": "bent",
         "score": round(float(predictions.scores[1]), 6),
     }
+    assert judged["thresholds"] == metrics.thresholds(predictions).model_dump()
+    assert judged["metrics"] == metrics.metrics(predictions).model_dump()
+    assert judged["raw"] == metrics.raw_metrics(predictions).model_dump()
     arrays = (predictions.scores, predictions.maps, predictions.masks, predictions.labels, predictions.images)
     assert judged["fingerprint"] == hashlib.sha256(b"".join(one.tobytes() for one in arrays)).hexdigest()
+
+
+def test_intervals_are_those_of_each_metric_and_hold_its_value(judged: dict[str, Any]) -> None:
+    assert judged["intervals"].keys() == judged["metrics"].keys()
+    for name, interval in judged["intervals"].items():
+        slack = judged["discretisation"] if name.startswith(("pixel", "aupro")) else 0.0
+        assert interval["low"] - slack <= judged["metrics"][name] <= interval["high"] + slack, name
+
+
+def test_the_sound_protocol_judges_each_image_once(judged: dict[str, Any]) -> None:
+    folds = judged["sound"]["folds"]
+    assert sorted(folds[0]["judged"] + folds[1]["judged"]) == sorted(one["image"] for one in judged["scores"])
+
+
+def test_without_defects_in_both_halves_there_is_no_sound_protocol() -> None:
+    predictions = random_predictions(3)
+    masks = predictions.masks.copy()
+    masks[np.flatnonzero(predictions.labels)[1:]] = False
+    assert score.judge(Predictions(**(vars(predictions) | {"masks": masks})))["sound"] is None
+
+
+def test_maps_that_show_no_defect_are_refused_with_the_mend() -> None:
+    predictions = random_predictions(3)
+    none = Predictions(**(vars(predictions) | {"masks": np.zeros_like(predictions.masks)}))
+    with pytest.raises(ReproError) as told:
+        score.judge(none)
+    assert str(told.value) == (
+        "grid/test/good/000.png: no defect lies inside the anomaly maps; use a larger center_crop"
+    )

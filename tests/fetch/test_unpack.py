@@ -1,4 +1,5 @@
 import io
+import random
 import tarfile
 import zipfile
 from pathlib import Path
@@ -77,6 +78,28 @@ def test_a_broken_archive_is_one_line(kind: str, tmp_path: Path) -> None:
     with pytest.raises(ReproError, match="cannot be unpacked") as error:
         unpack(whole, tmp_path / "out")
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("cut", [1, 8, 100, 1000])
+@pytest.mark.parametrize("mode", ["w:gz", "w:bz2", "w:xz"])
+def test_an_archive_that_ends_too_early_is_refused_though_its_members_came(
+    mode: str, cut: int, tmp_path: Path
+) -> None:
+    noise = [(f"{number}.bin", random.Random(number).randbytes(500)) for number in range(9)]
+    archive = tar(tmp_path / "a.tar", *noise, mode=mode)
+    archive.write_bytes(archive.read_bytes()[:-cut])
+    with pytest.raises(ReproError, match="cannot be unpacked"):
+        unpack(archive, tmp_path / "out")
+
+
+@pytest.mark.parametrize("mode", ["w:gz", "w:bz2", "w:xz"])
+def test_an_archive_whose_check_sum_differs_is_refused(mode: str, tmp_path: Path) -> None:
+    archive = tar(tmp_path / "a.tar", ("a.bin", random.Random(1).randbytes(500)), mode=mode)
+    spoilt = bytearray(archive.read_bytes())
+    spoilt[-7] ^= 0xFF
+    archive.write_bytes(spoilt)
+    with pytest.raises(ReproError, match="cannot be unpacked"):
+        unpack(archive, tmp_path / "out")
 
 
 def test_the_scratch_folder_goes_also_after_a_failure_and_when_one_was_left(tmp_path: Path) -> None:

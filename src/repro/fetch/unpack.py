@@ -51,12 +51,15 @@ def unpack(archive: Path, into: Path, tell: Told | None = None) -> None:
 
 def _untar(archive: Path, into: Path, tell: Told | None) -> None:
     total = archive.stat().st_size
-    with archive.open("rb") as stream, tarfile.open(fileobj=stream, mode="r|*") as tar:
+    with archive.open("rb") as stream, tarfile.open(fileobj=stream, mode="r:*") as tar:
         for member in tar:
             # Refuses absolute names, names and links that lead outside, and devices.
             tar.extract(member, into, filter="data")
             if tell:
                 tell(min(stream.tell(), total), total)
+        # A compressed archive says at its very end whether it is whole, which lies behind the last member.
+        while tar.fileobj and tar.fileobj.read(1 << 20):
+            pass
 
 
 def _unzip(archive: Path, into: Path) -> None:
