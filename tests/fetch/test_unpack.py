@@ -82,9 +82,7 @@ def test_a_broken_archive_is_one_line(kind: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("cut", [1, 8, 100, 1000])
 @pytest.mark.parametrize("mode", ["w:gz", "w:bz2", "w:xz"])
-def test_an_archive_that_ends_too_early_is_refused_though_its_members_came(
-    mode: str, cut: int, tmp_path: Path
-) -> None:
+def test_an_archive_that_ends_too_early_is_refused_though_its_members_came(mode: str, cut: int, tmp_path: Path) -> None:
     noise = [(f"{number}.bin", random.Random(number).randbytes(500)) for number in range(9)]
     archive = tar(tmp_path / "a.tar", *noise, mode=mode)
     archive.write_bytes(archive.read_bytes()[:-cut])
