@@ -1,5 +1,6 @@
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -121,6 +122,39 @@ def test_an_unreachable_server_is_told_with_its_address(tmp_path: Path) -> None:
         qdrant("http://127.0.0.1:9", tmp_path),
     ):
         pass
+
+
+def test_each_search_of_each_cell_has_a_collection_of_its_own_and_tells_how_far_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen: list[str] = []
+
+    def watched(client: QdrantClient, collection: str, *rest: Any) -> Any:
+        seen.append(collection)
+        return rankings(client, collection, *rest)
+
+    monkeypatch.setattr("repro.retrieve.rankings", watched)
+    folder = RunFolder("smoke", tmp_path)
+    for seed in (0, 1):
+        cell = Cell("patchcore", "grid", seed)
+        folder.cell(cell).mkdir(parents=True)
+        np.savez(folder.cell(cell) / "predictions.npz", **vars(random_predictions(3)))
+        np.savez(folder.cell(cell) / "embeddings.npz", mean=np.ones((12, 3)), weighted=np.ones((12, 3)))
+        retrieve(folder, studies.load("smoke"), cell, None)
+    # Three features, and the collection without any.
+    assert len(set(seen)) == len(seen) == 8
+    told = capsys.readouterr().err
+    for name in ("nothing", "published", "patch_embedding", "weighted_embedding"):
+        assert f"retrieve patchcore/grid/seed1 {name}: 12 of 12 queries" in told
+
+
+def test_the_stage_searches_on_the_server_that_is_named(tmp_path: Path) -> None:
+    folder, cell = RunFolder("smoke", tmp_path), Cell("patchcore", "grid", 0)
+    folder.cell(cell).mkdir(parents=True)
+    np.savez(folder.cell(cell) / "predictions.npz", **vars(random_predictions(3)))
+    np.savez(folder.cell(cell) / "embeddings.npz", mean=np.ones((12, 3)), weighted=np.ones((12, 3)))
+    with pytest.raises(ReproError, match=r"http://127\.0\.0\.1:9: no Qdrant answers"):
+        retrieve(folder, studies.load("smoke"), cell, "http://127.0.0.1:9")
 
 
 def test_the_queries_shown_are_the_studys_or_else_the_first_anomalous_image() -> None:

@@ -9,7 +9,7 @@ from repro.errors import ReproError
 from repro.runs import PROJECT_ROOT
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def source() -> Published:
     return published()
 
