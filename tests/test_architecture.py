@@ -13,7 +13,7 @@ PACKAGE = Path(repro.__file__).parent
 
 #: A module may import only modules above it. Modules on one line know nothing of each other.
 ORDER = [
-    {"errors", "record"},
+    {"errors", "record", "growth", "data.official"},
     {"predictions"},
     {"retrieval_records", "cost_records", "patch_records"},
     {"records", "hash_records"},

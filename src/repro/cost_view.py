@@ -3,7 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+from repro import study as studies
 from repro.cost_records import Bench, Cost
+from repro.data.official import OFFICIAL
+from repro.growth import seconds_at
+from repro.needs import patches
+from repro.study import EfficientAdVariant, PatchCoreVariant
 from repro.trace import traced
 
 #: What the steps of bench.json are, by the beginning of their name.
@@ -30,8 +35,35 @@ def cost(bench: Bench | None, study: str, names: Mapping[str, str]) -> dict[str,
         "largest": largest,
         "below": [one.points for one in bench.pairs if one.points is not None and one.seconds < one.floor_seconds],
         "scaled": [one for one in bench.pairs if one.measured_share < 1],
+        "published": _published(bench),
         "run": None if run is None or not run.costs else {"record": run, **_stages(run.costs, names)},
     }
+
+
+def _published(bench: Bench) -> dict[str, Any] | None:
+    """Seconds of the published study's costly steps, here and in anomalib, by model and in all.
+
+    EfficientAD's training steps, one an image and epoch, and PatchCore's coresets, between the sizes that were
+    measured, of the official training images. None where a step of either was not measured.
+    """
+    step = next((one for one in bench.pairs if one.name == "efficientad-step"), None)
+    coresets = sorted((one for one in bench.pairs if one.points is not None), key=lambda one: one.points or 0)
+    if step is None or len(coresets) < 2:
+        return None
+    study = studies.load("mvtec")
+    efficientad, patchcore = study.variants["efficientad"], study.variants["patchcore"]
+    assert isinstance(efficientad, EfficientAdVariant)
+    assert isinstance(patchcore, PatchCoreVariant)
+    train = [OFFICIAL[category][0] for category in study.categories]
+    found: dict[str, Any] = {}
+    for side in ("seconds", "anomalib_seconds"):
+        measured = [(one.points or 0, getattr(one, side)) for one in coresets]
+        selected = sum(seconds_at(patches(patchcore, study.image_size, count), measured) for count in train)
+        found[side] = {
+            "efficientad": efficientad.epochs * sum(train) * getattr(step, side),
+            "patchcore": traced(selected, [took for _, took in measured]),
+        }
+    return found
 
 
 def _stages(costs: Mapping[str, Cost], names: Mapping[str, str]) -> dict[str, Any]:

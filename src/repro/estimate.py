@@ -16,10 +16,11 @@ from pydantic import TypeAdapter
 from repro import needs
 from repro.cost_records import Bench
 from repro.data import visa
-from repro.data.checks import OFFICIAL
 from repro.data.layout import samples
+from repro.data.official import OFFICIAL
 from repro.errors import ReproError
 from repro.gpus import gpus
+from repro.growth import seconds_at
 from repro.needs import Images
 from repro.records import SCHEMA_VERSION
 from repro.results import timings
@@ -272,19 +273,14 @@ def _work(stage: str, variant: Variant, size: int, images: Images) -> float:
 
 
 def _coreset(bench: Bench | None, stage: str, variant: Variant, size: int, images: Images) -> float:
-    """Core-seconds to select a coreset: a power of the patches through the two nearest that were measured."""
+    """Core-seconds to select a coreset."""
     if bench is None or stage != "fit" or not isinstance(variant, PatchCoreVariant):
         return 0.0
-    points = needs.patches(variant, size, images.train)
     measured = sorted((one.points, one.seconds) for one in bench.pairs if one.points)
-    if len(measured) < 2:
-        return 0.0
-    after = min(max(1, sum(at < points for at, _ in measured)), len(measured) - 1)
-    (low, short), (high, long) = measured[after - 1 : after + 1]
-    power = math.log(long / short) / math.log(high / low)
+    seconds = seconds_at(needs.patches(variant, size, images.train), measured)
     # Measured for a tenth of the patches; fewer take less.
     tenths = min(1.0, variant.coreset_ratio / 0.1)
-    return bench.threads * short * (points / low) ** power * tenths
+    return bench.threads * seconds * tenths
 
 
 def _left(folder: RunFolder, study: Study, cell: Cell) -> list[str]:

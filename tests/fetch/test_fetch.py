@@ -14,7 +14,7 @@ from huggingface_hub import try_to_load_from_cache
 from PIL import Image
 
 from repro import cli
-from repro.data import checks
+from repro.data import checks, official
 from repro.errors import DataError, ReproError
 from repro.fetch import fetch as module
 from repro.fetch import place
@@ -44,7 +44,7 @@ def packed(folder: Path, archive: Path, mode: str = "w:xz") -> Path:
 @pytest.fixture
 def mvtec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A data set of two small categories that counts as official, unpacked."""
-    monkeypatch.setattr(checks, "OFFICIAL", SMALL)
+    monkeypatch.setattr(official, "OFFICIAL", SMALL)
     for category in SMALL:
         draw(tmp_path / "usb" / "mvtec_anomaly_detection" / category)
     return tmp_path / "usb" / "mvtec_anomaly_detection"

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from repro.data.checks import OFFICIAL
+from repro.data.official import OFFICIAL
 
 SIDE = 48
 TRAIN = 4

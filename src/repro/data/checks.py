@@ -13,30 +13,11 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
+from repro.data import official
 from repro.data.layout import GOOD, Layout, Sample, samples
 from repro.errors import DataError, ReproError
 from repro.records import CategoryRecord
 from repro.runs import fingerprint, sha256
-
-#: Training images, normal and all test images, and image width of the official MVTec AD.
-#: Source: Bergmann et al., IJCV 129, 2021, table 1, doi 10.1007/s11263-020-01400-4.
-OFFICIAL = {
-    "bottle": (209, 20, 83, 900),
-    "cable": (224, 58, 150, 1024),
-    "capsule": (219, 23, 132, 1000),
-    "carpet": (280, 28, 117, 1024),
-    "grid": (264, 21, 78, 1024),
-    "hazelnut": (391, 40, 110, 1024),
-    "leather": (245, 32, 124, 1024),
-    "metal_nut": (220, 22, 115, 700),
-    "pill": (267, 26, 167, 800),
-    "screw": (320, 41, 160, 1024),
-    "tile": (230, 33, 117, 840),
-    "toothbrush": (60, 12, 42, 1024),
-    "transistor": (213, 40, 100, 1024),
-    "wood": (247, 19, 79, 1024),
-    "zipper": (240, 32, 151, 1024),
-}
 
 #: Modes that lose their grey levels where anomalib makes them RGB: integers of more than 8 bits, and floats.
 DEEP = ("I", "I;16", "I;16B", "I;16L", "I;16N", "F")
@@ -106,8 +87,8 @@ def is_official(categories: dict[str, CategoryRecord]) -> bool:
     """Whether every category has the split sizes and the image size of the official MVTec AD."""
     return all(
         (record.train, record.test[GOOD], sum(record.test.values()), record.image_sizes)
-        == (*OFFICIAL[name][:3], ((OFFICIAL[name][3],) * 2,))
-        if name in OFFICIAL
+        == (*official.OFFICIAL[name][:3], ((official.OFFICIAL[name][3],) * 2,))
+        if name in official.OFFICIAL
         else False
         for name, record in categories.items()
     )

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from repro.data import checks
+from repro.data import checks, official
 from repro.errors import ReproError
 from repro.fetch.sources import Source
 from repro.fetch.unpack import scratch, unpack
@@ -29,9 +29,9 @@ def there(source: Source, folder: Path) -> bool:
     if not folder.is_dir() or not any(folder.iterdir()):
         return False
     if source.name == "mvtec":
-        missing = [category for category in checks.OFFICIAL if not (folder / category).is_dir()]
+        missing = [category for category in official.OFFICIAL if not (folder / category).is_dir()]
         if not missing:
-            _official(folder, list(checks.OFFICIAL))
+            _official(folder, list(official.OFFICIAL))
         return not missing
     if source.name == "imagenette":
         counts = {split: len(list(folder.glob(f"imagenette2/{split}/*/*.JPEG"))) for split in IMAGENETTE_IMAGES}
@@ -93,7 +93,7 @@ def put_categories(given: Path, root: Path, *, official: bool = False) -> list[s
 def categories(folder: Path) -> dict[str, Path]:
     """Folders named like a category of MVTec AD and holding its training images: this one, or up to two levels down."""
     levels = [folder, *folder.glob("*/"), *folder.glob("*/*/")]
-    return {path.name: path for path in levels if path.name in checks.OFFICIAL and (path / "train" / "good").is_dir()}
+    return {path.name: path for path in levels if path.name in official.OFFICIAL and (path / "train" / "good").is_dir()}
 
 
 _AWAY = "move it away and run the same command again"
