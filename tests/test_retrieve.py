@@ -1,3 +1,4 @@
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -191,6 +192,29 @@ def test_the_stage_leaves_the_judged_searches_by_three_features(tmp_path: Path) 
     assert {hit.defect for hit in found.published.queries[0].hits} == {"good"}
     assert "grid/test/good/000.png" not in [hit.image for hit in found.patch_embedding.queries[0].hits]
     assert list((folder.run / "qdrant").iterdir()) == []
+
+
+def test_embeddings_that_are_not_there_are_told_with_their_mend(tmp_path: Path) -> None:
+    path = tmp_path / "embeddings.npz"
+    with pytest.raises(ReproError) as told:
+        embeddings(path, 3)
+    assert str(told.value) == f"{path}: no such file; run `nox -s evaluate` to make it"
+
+
+class Trap:
+    def __reduce__(self) -> Any:
+        return Path.touch, (Path(os.environ["TRAP"]),)
+
+
+def test_embeddings_that_hold_code_are_refused_and_the_code_is_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRAP", str(tmp_path / "sprung"))
+    trap = np.array([Trap()], object)
+    np.savez(tmp_path / "embeddings.npz", mean=trap, weighted=trap)
+    with pytest.raises(ReproError, match="not a file of embeddings"):
+        embeddings(tmp_path / "embeddings.npz", 1)
+    assert not (tmp_path / "sprung").exists()
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from collections.abc import Callable
 import pytest
 from scipy.stats import t as student
 
-from repro.claims.evidence import as_published, differences, estimate, not_tested, on_official_data
+from repro.claims.evidence import as_published, differences, estimate, lacking, not_tested, on_official_data
 from repro.records import Results
 
 With = Callable[..., Results]
@@ -64,3 +64,27 @@ def test_why_a_claim_cannot_be_judged_is_told(results: Results) -> None:
     assert judged == not_tested("no such model in the published protocol")
     folder = results.model_copy(update={"data": results.data.model_copy(update={"source": "folder"})})
     assert on_official_data(folder, set()) == not_tested("not the official data")
+
+
+def without(results: Results, *gone: str) -> Results:
+    """A partial report: without the cells whose keys begin so."""
+    cells = {key: cell for key, cell in results.cells.items() if not key.startswith(gone)}
+    retrieval = {key: one for key, one in results.retrieval.items() if key in cells}
+    return results.model_copy(update={"cells": cells, "retrieval": retrieval})
+
+
+def test_a_claim_on_categories_is_not_tested_where_a_cell_of_theirs_is_missing(official: Results) -> None:
+    one = without(official, "patchcore/grid/seed1")
+    assert lacking(one, "patchcore", {"grid", "tile"}) == not_tested("missing: patchcore/grid/seed1")
+    assert lacking(one, "patchcore", {"tile"}) is None
+    assert lacking(one, "efficientad", {"grid"}) is None
+    more = without(official, "patchcore/grid/seed1", "patchcore/tile/seed2")
+    assert lacking(more, "patchcore", {"grid", "tile"}) == not_tested("missing: patchcore/grid/seed1 and others")
+    assert lacking(official, "patchcore", {"grid", "tile", "leather"}) is None
+
+
+def test_a_claim_on_a_variant_is_not_tested_where_all_its_cells_are_missing(official: Results) -> None:
+    assert lacking(without(official, "patchcore/"), "patchcore") == not_tested("all its cells are missing")
+    assert lacking(without(official, "patchcore/grid"), "patchcore") is None
+    assert lacking(without(official, "patchcore/"), "efficientad") is None
+    assert lacking(official, "padim") is None
