@@ -13,7 +13,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=str(PROJECT_ROOT / "report" / "embedded"),
         help="report folder that the guards in tests/report assert (default: report/embedded)",
     )
-    parser.addoption("--write-guards", action="store_true", help="write guards.json into the report folder")
+    parser.addoption("--write-guards", metavar="FILE", help="write every assertion and its outcome as JSON")
 
 
 # Not there where pytest asserts the guards of a report.

@@ -88,7 +88,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):  
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    if not session.config.getoption("write_guards"):
+    written = session.config.getoption("write_guards")
+    if written is None:
         return
     assertions = session.config.stash.get(OUTCOMES, [])
     failed = sum(assertion.outcome == "failed" for assertion in assertions)
@@ -99,4 +100,4 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         failed=failed,
         assertions=tuple(assertions),
     )
-    write_json(_folder(session.config) / "guards.json", json.loads(guards.model_dump_json()))
+    write_json(Path(written), json.loads(guards.model_dump_json()))
