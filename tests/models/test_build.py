@@ -119,4 +119,4 @@ def test_the_distilled_teacher_lies_where_anomalib_looks(tmp_path: Path, monkeyp
     model.prepare_pretrained_model()
     for name, tensor in distilled_teacher().items():
         assert torch.equal(model.model.teacher.state_dict()[name], tensor)
-    assert describe(variant, tmp_path / "penalty")["teacher"].kind == "distilled"
+    assert describe(variant, model, tmp_path / "penalty")["teacher"].kind == "distilled"
