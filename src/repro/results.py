@@ -97,7 +97,7 @@ def _gather(folder: RunFolder, study: Study, cells: list[Cell]) -> None:
         "schema_version": SCHEMA_VERSION,
         "study": study_record(study).model_dump(mode="json"),
         "data": data.model_dump(mode="json"),
-        "variants": {name: _variant(study, name, fits).model_dump(mode="json") for name in study.variants},
+        "variants": {name: variant_record(study, name, fits).model_dump(mode="json") for name in study.variants},
         "cells": {
             cell.key: {
                 "variant": cell.variant,
@@ -251,10 +251,17 @@ def _number(text: str | None) -> float | None:
     return number if isfinite(number) else None
 
 
-def _variant(study: Study, name: str, fits: Mapping[str, Mapping[str, Any]]) -> VariantRecord:
+def variant_record(study: Study, name: str, fits: Mapping[str, Mapping[str, Any]]) -> VariantRecord:
+    """What results.json says of a variant, by the fit.json of its cells; ReproError where their weights differ."""
     settings = study.variants[name].model_dump(mode="json")
     # Of a variant without a finished cell nobody knows what its weights would have been.
     found = [fits[cell.key]["weights"] for cell in study.cells if cell.variant == name and cell.key in fits]
+    if any(weights != found[0] for weights in found):
+        raise ReproError(
+            "its cells were trained with different weights, by their SHA-256",
+            where=f"variant {name}",
+            mend=f"delete runs/{study.name}/cells/{name} and run `nox -s reproduce`",
+        )
     return VariantRecord(model=settings.pop("model"), settings=settings, weights=found[0] if found else {})
 
 

@@ -12,7 +12,7 @@ from repro.hash_records import StageHashes
 from repro.hashes import Stage, name_of, reported_cells, stages
 from repro.models import shipped
 from repro.runs import RunFolder, read_json, sha256
-from repro.study import EfficientAdVariant, PatchCoreVariant, ProceduralData, Study, load_resolved, names
+from repro.study import ProceduralData, Study, load_resolved, names
 
 Progress = Callable[[int, int], None]
 
@@ -45,7 +45,7 @@ class Found:
 def verify(
     folder: RunFolder, study: Study | None = None, progress: Progress | None = None, *, images: bool = True
 ) -> Found:
-    """Hash every file of a study and its report, shipped weights and `images` too, and compare.
+    """Hash every file of a study and its report, weights whose hash is known and `images` too, and compare.
 
     A clone without the run folder has a report alone, which is compared; what it was made from is not there to be
     asked. `study` is the one last run, where it is not given. Raises ReproError where no hash was kept yet.
@@ -76,7 +76,7 @@ def verify(
         return hashed.get(path)
 
     if study and run:
-        found.faults += _shipped(study)
+        found.faults += _weights(study)
     for stage in ran:
         record = records.get(stage)
         if record is None:
@@ -174,16 +174,13 @@ def _mend(stage: Stage) -> str:
     return f"`{stage.command}` makes it"
 
 
-def _shipped(study: Study) -> list[Fault]:
+def _weights(study: Study) -> list[Fault]:
     faults = {}
     for variant in study.variants.values():
         try:
-            if isinstance(variant, EfficientAdVariant) and variant.teacher == "distilled":
-                shipped.teacher_file()
-            if isinstance(variant, PatchCoreVariant) and variant.pretrained and variant.backbone == shipped.LITE0:
-                shipped.lite0_file()
+            shipped.check_variant(variant)
         except ReproError as error:
-            kind: Literal["missing", "altered"] = "missing" if "missing" in error.what else "altered"
+            kind: Literal["missing", "altered"] = "altered" if "SHA-256" in error.what else "missing"
             faults[error.where] = Fault(kind, Path(error.where), error.mend)
     return list(faults.values())
 

@@ -194,8 +194,11 @@ def test_teachers_lie_where_anomalib_looks(
     assert files(folder) == {"pretrained_teacher_small.pth"}
     assert place.there(entry, folder)
     (folder / "pretrained_teacher_small.pth").write_text("other")
-    with pytest.raises(ReproError, match="SHA-256"):
+    with pytest.raises(ReproError, match=r"SHA-256.*move its folder away and run `nox -s fetch -- teacher`"):
         fetch(("teacher",), patience=IMPATIENT)
+    folder.rename(tmp_path / "away")
+    fetch(("teacher",), patience=IMPATIENT)
+    assert place.there(entry, folder)
 
 
 def test_weights_lie_where_the_hub_looks(
@@ -209,6 +212,13 @@ def test_weights_lie_where_the_hub_looks(
     assert isinstance(found, str)
     assert Path(found).read_bytes() == loopback.CONTENT
     assert place.there(entry, entry.folder())
+    Path(found).write_bytes(b"other")
+    with pytest.raises(ReproError, match=r"SHA-256.*move it away and run `nox -s fetch -- resnet18`") as caught:
+        fetch(("resnet18",), patience=IMPATIENT)
+    assert caught.value.where == found
+    Path(found).unlink()
+    fetch(("resnet18",), patience=IMPATIENT)
+    assert Path(found).read_bytes() == loopback.CONTENT
 
 
 def test_imagenette_is_unpacked_as_anomalib_does(

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 from typing import Any
 
@@ -50,18 +51,35 @@ def test_the_packages_weights_are_in_the_backbone_and_its_images_normalised_as_i
     assert torch.allclose(white, torch.ones(()))
 
 
-def test_weights_that_cannot_be_downloaded_are_named_with_those_that_can_be_had(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+#: From the hub, from an address, and from nowhere.
+UNLISTED = {
+    "resnet14t": "`hf download timm/resnet14t.c3_in1k model.safetensors`.*to {}/hub/models--timm--resnet14t.c3_in1k,",
+    "legacy_seresnet18": "put https://.*/seresnet18-4bb0ce65.pth to {}/torch/hub/checkpoints/seresnet18-4bb0ce65.pth,",
+    "darknet17": "choose one that timm has weights of",
+}
+
+
+@pytest.mark.parametrize("backbone", UNLISTED)
+def test_unlisted_weights_that_cannot_be_downloaded_are_named_with_file_and_place_and_what_needs_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backbone: str
 ) -> None:
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    def unreachable(url: str, place: str, *given: object, **named: object) -> None:
+        raise OSError(f"unreachable, and nothing put to {place}")
+
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.setattr("torch.hub.download_url_to_file", unreachable)
     with pytest.raises(ReproError, match="cannot load its ImageNet weights") as caught:
-        build(patchcore(backbone="resnet14t", pretrained=True), 256, tmp_path)
-    assert str(caught.value).startswith("resnet14t: ")
-    assert LITE0 in str(caught.value)
-    assert "connect to the internet once" in str(caught.value)
-    assert "\n" not in str(caught.value)
+        build(patchcore(backbone=backbone, pretrained=True), 256, tmp_path)
+    line = str(caught.value)
+    assert line.startswith(f"{backbone}: ")
+    assert re.search(UNLISTED[backbone].replace("{}", re.escape(str(tmp_path))), line)
+    if "checkpoints" in line:
+        assert re.search(r"nothing put to (\S+)", str(caught.value.__cause__))[1] in line
+    assert line.endswith(f'or set backbone = "{LITE0}", whose weights come with a package')
+    assert "\n" not in line
 
 
 @pytest.mark.parametrize(("key", "value"), [("teacher", "official"), ("penalty", "imagenette")])
@@ -101,4 +119,4 @@ def test_the_distilled_teacher_lies_where_anomalib_looks(tmp_path: Path, monkeyp
     model.prepare_pretrained_model()
     for name, tensor in distilled_teacher().items():
         assert torch.equal(model.model.teacher.state_dict()[name], tensor)
-    assert describe(variant, tmp_path / "penalty")["teacher"].kind == "distilled"
+    assert describe(variant, model, tmp_path / "penalty")["teacher"].kind == "distilled"

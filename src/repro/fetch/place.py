@@ -23,9 +23,10 @@ def there(source: Source, folder: Path) -> bool:
     MVTec AD is checked as before training, each image, mask and count; of Imagenette the images are counted; weights
     are hashed.
     """
+    again = f"away and run `nox -s fetch -- {source.name}`"
     if source.hub:
         file = folder / "snapshots" / source.hub.revision / source.file
-        return file.is_file() and _hashed(file, source.sha256)
+        return file.is_file() and _hashed(file, source.sha256, f"move it {again}")
     if not folder.is_dir() or not any(folder.iterdir()):
         return False
     if source.name == "mvtec":
@@ -36,11 +37,11 @@ def there(source: Source, folder: Path) -> bool:
     if source.name == "imagenette":
         counts = {split: len(list(folder.glob(f"imagenette2/{split}/*/*.JPEG"))) for split in IMAGENETTE_IMAGES}
         if counts != IMAGENETTE_IMAGES:
-            raise ReproError(f"holds {counts} images, not {IMAGENETTE_IMAGES}", where=folder, mend=_AWAY)
+            raise ReproError(f"holds {counts} images, not {IMAGENETTE_IMAGES}", where=folder, mend=f"move it {again}")
     for name, digest in source.content.items():
         if not (folder / name).is_file():
-            raise ReproError("is missing", where=folder / name, mend=_AWAY)
-        _hashed(folder / name, digest)
+            raise ReproError("is missing", where=folder / name, mend=f"move its folder {again}")
+        _hashed(folder / name, digest, f"move its folder {again}")
     return True
 
 
@@ -96,9 +97,6 @@ def categories(folder: Path) -> dict[str, Path]:
     return {path.name: path for path in levels if path.name in official.OFFICIAL and (path / "train" / "good").is_dir()}
 
 
-_AWAY = "move it away and run the same command again"
-
-
 def _official(root: Path, names: list[str]) -> None:
     manifests = checks.examine(root, names, Progress(f"check {root.name}", "images"))
     for name, manifest in manifests.items():
@@ -110,9 +108,9 @@ def _official(root: Path, names: list[str]) -> None:
             )
 
 
-def _hashed(file: Path, digest: str) -> bool:
+def _hashed(file: Path, digest: str, mend: str) -> bool:
     if sha256(file) != digest:
-        raise ReproError(f"its SHA-256 is not {digest}", where=file, mend=_AWAY)
+        raise ReproError(f"its SHA-256 is not {digest}", where=file, mend=mend)
     return True
 
 

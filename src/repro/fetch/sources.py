@@ -61,7 +61,7 @@ class Source(Record):
             case "teacher":
                 return _teachers()
         assert self.hub is not None
-        return _hub_cache() / f"models--{self.hub.repository.replace('/', '--')}"
+        return hub_folder(self.hub.repository)
 
     def place(self, folder: Path | None = None) -> Path:
         """Where the file itself is kept, until it is unpacked into `folder`, or for good."""
@@ -96,13 +96,14 @@ def chosen(names: tuple[str, ...]) -> list[Source]:
     return [source(name) for name in dict.fromkeys(wanted or sources())]
 
 
+def hub_folder(repository: str) -> Path:
+    """Where huggingface_hub keeps a repository's files, by the variables that are set now."""
+    home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "huggingface"
+    cache = Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub").expanduser()
+    return cache / f"models--{repository.replace('/', '--')}"
+
+
 def _teachers() -> Path:
     from platformdirs import user_cache_path
 
     return user_cache_path("anomalib") / "pre_trained" / "efficientad_pretrained_weights"
-
-
-def _hub_cache() -> Path:
-    """As huggingface_hub has it, by the variables that are set now."""
-    home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "huggingface"
-    return Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub").expanduser()

@@ -4,15 +4,16 @@ import math
 from pathlib import Path
 
 import timm
+import torch
 from anomalib.models.components import AnomalibModule
 from anomalib.pre_processing import PreProcessor
 from torchvision.transforms.v2 import CenterCrop, Compose, GaussianBlur, Normalize, Resize, Transform
 
 from repro.errors import ReproError
-from repro.fetch.sources import source, sources
+from repro.fetch.sources import hub_folder, source, sources
 from repro.models import lite0
 from repro.models.registry import MODELS, from_package
-from repro.models.shipped import LITE0
+from repro.models.shipped import LITE0, check_variant
 from repro.study import BackboneVariant, Variant
 
 
@@ -23,8 +24,11 @@ def build(variant: Variant, image_size: int, weights: Path) -> AnomalibModule:
     raw predictions, where anyone can recompute them. Raises ReproError where weights are missing, damaged or cannot
     be downloaded.
     """
-    if isinstance(variant, BackboneVariant) and not timm.is_model(variant.backbone):
-        raise ReproError("timm has no such network", where=variant.backbone, mend="choose one of timm.list_models()")
+    if isinstance(variant, BackboneVariant):
+        if not timm.is_model(variant.backbone):
+            mend = "choose one of timm.list_models()"
+            raise ReproError("timm has no such network", where=variant.backbone, mend=mend)
+        check_variant(variant)
     entry = MODELS[variant.model]
     pre_processor = PreProcessor(transform=Compose(transforms(variant, image_size)))
     arguments = entry.arguments(variant, weights)
@@ -36,14 +40,29 @@ def build(variant: Variant, image_size: int, weights: Path) -> AnomalibModule:
         if not arguments.get("pre_trained"):
             raise
         name = arguments["backbone"]
-        first = source(name).mend() if name in sources() else "connect to the internet once"
-        mend = f'{first}, or set backbone = "{LITE0}", whose weights come with a package'
+        mend = f'{_to_have(name)}, or set backbone = "{LITE0}", whose weights come with a package'
         raise ReproError(
             f"timm cannot load its ImageNet weights ({type(error).__name__})", where=name, mend=mend
         ) from error
     if isinstance(variant, BackboneVariant) and from_package(variant):
         lite0.fill(model.model.feature_extractor.feature_extractor)
     return model
+
+
+def _to_have(backbone: str) -> str:
+    """What a user without a backbone's ImageNet weights can do to have them, for the end of an error line."""
+    if backbone in sources():
+        return source(backbone).mend()
+    trained = timm.get_pretrained_cfg(backbone)
+    if trained.hf_hub_id:
+        return (
+            f"connect to the internet once, or run `hf download {trained.hf_hub_id} model.safetensors` on a connected "
+            f"machine and copy the folder that it fills to {hub_folder(trained.hf_hub_id)}"
+        )
+    if trained.url:
+        place = Path(torch.hub.get_dir()) / "checkpoints" / trained.url.rpartition("/")[2]
+        return f"connect to the internet once, or put {trained.url} to {place}"
+    return "choose one that timm has weights of, see timm.list_pretrained()"
 
 
 def transforms(variant: Variant, image_size: int) -> list[Transform]:

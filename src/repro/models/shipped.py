@@ -1,4 +1,4 @@
-"""Weights that come with packages: where their files are, and whether they are what they should be. Needs no torch."""
+"""Weights whose SHA-256 is known: where those of packages are, and whether all are what they should be. No torch."""
 
 import importlib
 import json
@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from repro.errors import ReproError
+from repro.fetch.place import there
+from repro.fetch.sources import source, sources
 from repro.runs import sha256
-from repro.study import BackboneVariant, EfficientAdVariant, Study
+from repro.study import EfficientAdVariant, Study, Variant
 
 #: timm's name of the network whose ImageNet weights a package brings.
 LITE0 = "tf_efficientnet_lite0"
@@ -24,10 +26,20 @@ RESTORE = "install this software anew, or in a clone run `git checkout -- src/re
 def check(study: Study) -> None:
     """ReproError where a file that the study needs is missing, truncated or altered."""
     for variant in study.variants.values():
-        if isinstance(variant, EfficientAdVariant) and variant.teacher == "distilled":
+        check_variant(variant)
+
+
+def check_variant(variant: Variant) -> None:
+    """ReproError where a weights file of the variant is not what it should be; one to download may still be missing."""
+    if isinstance(variant, EfficientAdVariant):
+        if variant.teacher == "distilled":
             teacher_file()
-        if isinstance(variant, BackboneVariant) and variant.pretrained and variant.backbone == LITE0:
-            lite0_file()
+        if variant.teacher == "official":
+            there(source("teacher"), source("teacher").folder())
+    elif variant.pretrained and variant.backbone == LITE0:
+        lite0_file()
+    elif variant.pretrained and variant.backbone in sources():
+        there(source(variant.backbone), source(variant.backbone).folder())
 
 
 def teacher_file() -> Path:

@@ -8,12 +8,14 @@ from io import BytesIO
 from pathlib import Path
 
 import torch
+from anomalib.models.components import AnomalibModule
 from anomalib.models.image.efficient_ad.torch_model import SmallPatchDescriptionNetwork
 from anomalib.utils.path import get_pretrained_weights_dir
 from safetensors.torch import load_file
 
 from repro.errors import ReproError
 from repro.fetch.fetch import fetch
+from repro.fetch.place import there
 from repro.fetch.sources import source
 from repro.models import shipped
 from repro.records import WeightsRecord
@@ -47,11 +49,11 @@ def place_teacher(variant: EfficientAdVariant, cache: Path) -> None:
     """Make anomalib find the variant's teacher; any but the official one goes into a cache folder of the study's own.
 
     The user's own cache is never written to: another teacher there would be taken for the official one later.
-    Raises ReproError where the distilled teacher's file is missing or damaged, or the official one out of reach.
+    Raises ReproError where the distilled teacher's file is missing or damaged, or the official one damaged or out of
+    reach.
     """
     if variant.teacher == "official":
-        if not _teacher_file(variant).is_file():
-            _fetch("teacher", 'set teacher = "distilled"')
+        _have("teacher", 'set teacher = "distilled"')
         return
     os.environ["XDG_CACHE_HOME"] = str(cache.resolve())
     if not get_pretrained_weights_dir().is_relative_to(cache.resolve()):
@@ -82,8 +84,7 @@ def distilled_teacher() -> dict[str, torch.Tensor]:
 def place_penalty_images(variant: EfficientAdVariant, folder: Path) -> Path:
     """The folder to give anomalib as `imagenet_dir`, filled where the images come with packages."""
     if variant.penalty == "imagenette":
-        if not source("imagenette").folder().is_dir():
-            _fetch("imagenette", 'set penalty = "photographs"')
+        _have("imagenette", 'set penalty = "photographs"')
         return source("imagenette").folder()
     for package, names in PHOTOGRAPHS.items():
         for name in names:
@@ -93,24 +94,26 @@ def place_penalty_images(variant: EfficientAdVariant, folder: Path) -> Path:
     return folder
 
 
-def _fetch(name: str, instead: str) -> None:
-    """Fetch what the study asks for; where that fails, the error says as well what to ask for instead."""
+def _have(name: str, instead: str) -> None:
+    """Check what the study asks for, or fetch it; where that fails, the error says as well what to ask for instead."""
     try:
-        fetch((name,))
+        if not there(source(name), source(name).folder()):
+            fetch((name,))
     except ReproError as error:
         raise ReproError(error.what, where=error.where, mend=f"{error.mend}, or {instead}") from None
 
 
-def describe(variant: Variant, penalty_folder: Path) -> dict[str, WeightsRecord]:
-    """Where a variant's weights and images come from, by role; asked after fitting, when all of them are there."""
+def describe(variant: Variant, model: AnomalibModule, penalty_folder: Path) -> dict[str, WeightsRecord]:
+    """Where the weights and images of a model that was just built come from, by role."""
     if isinstance(variant, BackboneVariant):
-        kind, source, digest = "random", "random weights drawn from the seed of the cell", None
+        kind, origin, digest = "random", "random weights drawn from the seed of the cell", None
         if variant.pretrained and variant.backbone == shipped.LITE0:
             kind, digest = "package", shipped.LITE0_SHA256
-            source = f"ImageNet weights from the package {shipped.LITE0_PACKAGE}"
+            origin = f"ImageNet weights from the package {shipped.LITE0_PACKAGE}"
         elif variant.pretrained:
-            kind, source = "timm", "timm's ImageNet weights"
-        return {"backbone": WeightsRecord(kind=kind, description=f"{variant.backbone} with {source}", sha256=digest)}
+            kind, origin = "timm", "timm's ImageNet weights"
+            digest = _network_sha256(model.model.feature_extractor.feature_extractor.state_dict())
+        return {"backbone": WeightsRecord(kind=kind, description=f"{variant.backbone} with {origin}", sha256=digest)}
     network = "patch description network"
     teacher = {
         "distilled": f"{network} distilled from EfficientNet-Lite0, shipped with this software",
@@ -118,19 +121,23 @@ def describe(variant: Variant, penalty_folder: Path) -> dict[str, WeightsRecord]
         "official": f"{network} distilled from WideResNet-101, published by anomalib",
     }
     state = torch.load(_teacher_file(variant), map_location="cpu", weights_only=True)
-    images = sorted(penalty_folder.rglob("*.*")) if variant.penalty == "photographs" else []
+    images = sorted(
+        penalty_folder.rglob("*.*")
+        if variant.penalty == "photographs"
+        else source("imagenette").folder().rglob("*.JPEG")
+    )
     penalty = {
         "photographs": f"{len(images)} photographs that scikit-image and scikit-learn ship",
         "imagenette": "Imagenette, a subset of ImageNet with ten classes",
     }
     return {
         "teacher": WeightsRecord(
-            kind=variant.teacher, description=teacher[variant.teacher], sha256=_tensors_sha256(state)
+            kind=variant.teacher, description=teacher[variant.teacher], sha256=_teacher_sha256(state)
         ),
         "penalty": WeightsRecord(
             kind=variant.penalty,
             description=penalty[variant.penalty],
-            sha256=fingerprint([sha256(image) for image in images]) if images else None,
+            sha256=fingerprint([sha256(image) for image in images]),
         ),
     }
 
@@ -139,9 +146,19 @@ def _teacher_file(variant: EfficientAdVariant) -> Path:
     return Path(get_pretrained_weights_dir()) / TEACHERS / f"pretrained_teacher_{variant.size}.pth"
 
 
-def _tensors_sha256(state: dict[str, torch.Tensor]) -> str:
+def _teacher_sha256(state: dict[str, torch.Tensor]) -> str:
+    """Of names and values, by which committed reports know their teachers."""
     digest = hashlib.sha256()
     for name, tensor in sorted(state.items()):
         digest.update(name.encode())
+        digest.update(tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _network_sha256(state: dict[str, torch.Tensor]) -> str:
+    """Of names, types, shapes and values in the network's order, in whatever file they came."""
+    digest = hashlib.sha256()
+    for name, tensor in state.items():
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
         digest.update(tensor.contiguous().numpy().tobytes())
     return digest.hexdigest()
