@@ -191,8 +191,11 @@ def test_a_memory_limit_from_the_start_is_told_or_suffices(unfitted: Path, megab
 
 
 def test_ctrl_c_stops_a_stage_that_runs_alone(unfitted: Path) -> None:
+    cell = unfitted.parents[2] / "efficientad" / "leather" / "seed0"
+    for begun_before in cell.glob("resume-*"):
+        begun_before.unlink()
     process = start("--cell", "efficientad/leather/seed0", command="fit")
-    while not list(unfitted.parents[2].glob("efficientad/leather/seed0/resume-*")):
+    while not list(cell.glob("resume-*")):
         assert process.poll() is None, end(process).lines[-20:]
         time.sleep(0.2)
     begun = time.monotonic()
