@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from threading import Event, Thread, current_thread, main_thread
 
 #: Seconds that an orderly end is given.
-PATIENCE = 1.0
+PATIENCE = 0.5
 STOPPED = "stopped; the same command goes on where this one left off"
 
 
