@@ -104,6 +104,12 @@ def end(process: subprocess.Popen[str]) -> Ended:
     return Ended(process.returncode, lines)
 
 
+def said(process: subprocess.Popen[str], words: str) -> bool:
+    """Whether these words stand in what it said so far; its place in the log is left alone, which it shares."""
+    log = process.log  # type: ignore[attr-defined]
+    return words.encode() in os.pread(log.fileno(), os.fstat(log.fileno()).st_size, 0)
+
+
 def run(*more: str, command: str = "reproduce", limit: str = "") -> Ended:
     return end(start(*more, command=command, limit=limit))
 
