@@ -1,9 +1,11 @@
 """One real study, from nothing to the paper, and what must hold of it."""
 
 import json
+import random
 import shutil
 import subprocess
 import sys
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +14,9 @@ import smoke
 
 from repro import study as studies
 from repro.predictions import load
+from repro.recompute import MADE
 from repro.records import Environment, Guards, Results, Verdicts
-from repro.runs import PROJECT_ROOT, Cell, RunFolder, read_record
+from repro.runs import PROJECT_ROOT, Cell, RunFolder, read_record, write_json
 from repro.verify import verify
 
 REPORT_FILES = (
@@ -134,6 +137,37 @@ def test_doing_the_work_again_gives_the_same_bytes(smoke_run: smoke.Run) -> None
     assert "fit efficientad" not in done.stdout
     assert made() == before
     assert [str(fault) for fault in verify(folder).faults] == []
+
+
+def test_a_cell_that_is_made_again_agrees_with_what_stands_until_that_is_altered(smoke_run: smoke.Run) -> None:
+    folder, cells = smoke_run.folder, studies.load("smoke").cells
+    seed = next(seed for seed in count() if random.Random(seed).choice(cells).variant == "patchcore")
+
+    def times() -> dict[Path, int]:
+        places = (folder.run, folder.report)
+        return {path: path.stat().st_mtime_ns for place in places for path in place.rglob("*") if path.is_file()}
+
+    before = times()
+    agreed = smoke.reproduce(smoke_run.study_path, "--check", str(seed))
+    assert agreed.returncode == 0, agreed.stdout
+    assert f"recompute patchcore/leather/seed0, drawn with seed {seed}\n" in agreed.stdout
+    assert f"patchcore/leather/seed0: the same to the byte, as {', '.join(MADE)} say\n" in agreed.stdout
+    scores = folder.cell(Cell("patchcore", "leather", 0)) / "scores.json"
+    # Back by its name, so that it keeps the time by which Snakemake knows it.
+    kept = scores.rename(scores.with_name("scores.kept"))
+    try:
+        content = json.loads(kept.read_text(encoding="utf-8"))
+        content["metrics"]["aupro"] += 0.25
+        write_json(scores, content)
+        differs = smoke.reproduce(smoke_run.study_path, "--check", str(seed))
+    finally:
+        kept.replace(scores)
+    assert differs.returncode == 1, differs.stdout
+    assert [line for line in differs.stdout.splitlines() if "largest difference" in line] == [
+        "scores.json metrics.aupro: largest difference 0.25"
+    ]
+    assert "patchcore/leather/seed0: NOT what stands" in differs.stdout
+    assert times() == before
 
 
 # What Lightning warns of in anomalib's own evaluation is not ours to mend.

@@ -1,6 +1,7 @@
 import errno
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from repro.runs import (
     RunFolder,
     clear_leavings,
     holding,
+    link_or_copy,
     read_json,
     to_json,
     write_json,
@@ -52,6 +54,34 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path)
         fail()
     assert read_json(path, mend="") == {"old": 1}
     assert [entry.name for entry in tmp_path.iterdir()] == ["kept.json"]
+
+
+def test_where_there_are_no_hard_links_a_file_is_copied_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = tmp_path / "source.png", tmp_path / "there" / "target.png"
+    source.write_bytes(b"whole")
+    link_or_copy(source, target)
+    assert target.samefile(source)
+    target.unlink()
+
+    def no_link(*_: object) -> None:
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+
+    def half(_: Path, beside: Path) -> None:
+        beside.write_bytes(b"wh")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "link", no_link)
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "copy2", half)
+        with pytest.raises(ReproError, match=r"target\.png: cannot be written \(No space left"):
+            link_or_copy(source, target)
+    assert list(target.parent.iterdir()) == []
+    link_or_copy(source, target)
+    assert not target.samefile(source)
+    assert target.read_bytes() == b"whole"
+    assert target.stat().st_mtime_ns == source.stat().st_mtime_ns
 
 
 def test_equal_content_gives_equal_bytes_whatever_the_order_of_keys() -> None:

@@ -182,6 +182,17 @@ def writing(path: Path) -> Iterator[Path]:
         raise unwritable(error, path) from None
 
 
+def link_or_copy(source: str | Path, target: str | Path) -> None:
+    """A hard link at `target`, or a copy where the file system has none."""
+    target = Path(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(Path(source).resolve(), target)
+    except OSError:
+        with writing(target) as beside:
+            shutil.copy2(source, beside)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file as UTF-8 with `\\n` line ends; a reader sees the old file or the whole new one."""
     with writing(path) as beside:

@@ -1,4 +1,5 @@
 import io
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,6 +29,13 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def invert(path: Path) -> None:
+    """Make a mask of a small defect, and mark all else."""
+    levels = np.full((16, 16), 255, np.uint8)
+    levels[2:5, 2:5] = 0
+    Image.fromarray(levels).save(path)
+
+
 def truncate(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-20])
 
@@ -54,6 +62,22 @@ def test_the_fingerprint_follows_the_bytes_and_not_the_place(
     assert fingerprint(moved) != before
 
 
+def test_the_first_mask_that_marks_more_than_half_of_its_image_is_named_and_their_number(root: Path) -> None:
+    told: list[tuple[Path, int]] = []
+    for mask in root.glob("*/ground_truth/bent/*.png"):
+        levels = np.zeros((16, 16), np.uint8)
+        levels[:8] = 1  # half, and not more
+        Image.fromarray(levels).save(mask)
+    before = checks.examine(root, ["grid", "tile"], suspect=lambda *one: told.append(one))
+    assert told == []
+    masks = [root / "grid/ground_truth/bent/001_mask.png", root / "tile/ground_truth/bent/000_mask.png"]
+    for mask in masks:
+        invert(mask)
+    after = checks.examine(root, ["grid", "tile"], suspect=lambda *one: told.append(one))
+    assert told == [(masks[0], 2)]
+    assert after["grid"].keys() == before["grid"].keys()
+
+
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
@@ -67,6 +91,7 @@ def test_the_fingerprint_follows_the_bytes_and_not_the_place(
         (lambda root: save(root / "grid/ground_truth/bent/000_mask.png", value=0), "000_mask.png: mask marks no pixel"),
         (lambda root: save(root / "grid/ground_truth/bent/007_mask.png"), "007_mask.png: a mask without an image"),
         (lambda root: (root / "grid/test/good/000.png").unlink(), "grid/test/good: no .png image"),
+        (lambda root: [shutil.rmtree(path) for path in root.glob("grid/*/bent")], "grid/test/<defect>: no .png image"),
         (lambda root: (root / "grid/train").rename(root / "grid/training"), "grid/train/good: no .png image"),
     ],
 )

@@ -2,6 +2,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image, ImageOps
 
 from repro import study as studies
 from repro.data.prepare import prepare
@@ -64,3 +65,21 @@ def test_moving_the_images_changes_no_manifest(folder: RunFolder, tmp_path: Path
     prepare(other, studies.choose(studies.load("mvtec"), data_root=there, categories=["leather"]))
     assert other.manifest("leather").stat().st_mtime_ns == before
     assert read_json(other.data_root, mend="")["root"] == str(there)
+
+
+@pytest.mark.parametrize(("inverted", "which"), [(1, "is it inverted?"), (2, "as 2 masks do; are they inverted?")])
+def test_inverted_masks_are_told_in_one_line_and_refuse_nothing(
+    folder: RunFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str], inverted: int, which: str
+) -> None:
+    prepare(folder, studies.load("smoke"))
+    root = tmp_path / "photographs"
+    shutil.copytree(folder.drawn_data, root)
+    masks = sorted((root / "leather" / "ground_truth").glob("*/*.png"))[:inverted]
+    for mask in masks:
+        ImageOps.invert(Image.open(mask).convert("L")).save(mask)
+    other = RunFolder("mvtec", tmp_path)
+    assert "inverted" not in capsys.readouterr().err
+    prepare(other, studies.choose(studies.load("mvtec"), data_root=root, categories=["leather"]))
+    told = [line for line in capsys.readouterr().err.splitlines() if "inverted" in line]
+    assert told == [f"mask {masks[0]}: marks more than half of its image, {which}"]
+    assert other.manifest("leather").is_file()

@@ -135,3 +135,12 @@ def test_a_folder_without_a_usable_split_is_told(
     spoil(root / "split_csv" / "1cls.csv")
     with pytest.raises(ReproError, match=told):
         arrange(root, tmp_path / "arranged", [NAME])
+
+
+def test_an_inverted_mask_is_named_as_the_user_knows_it(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mask = root / NAME / "Data" / "Masks" / "Anomaly" / "3.png"
+    Image.fromarray((np.asarray(Image.open(mask)) == 0).astype(np.uint8)).save(mask)
+    prepare(RunFolder("mvtec", tmp_path), study(root))
+    assert f"mask {mask}: marks more than half of its image, is it inverted?\n" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
@@ -106,6 +107,9 @@ BESIDE: dict[str, Callable[[Path], object]] = {
     "looped folder": lambda folder: link(folder / "test" / "loop", folder / "test"),
     "looped root": lambda folder: link(folder / "train" / "good" / "loop", folder.parent),
     "no normal test image": lambda folder: [path.unlink() for path in (folder / "test" / "good").iterdir()],
+    "no anomalous test image": lambda folder: [
+        shutil.rmtree(path) for path in folder.glob("*/*") if path.name != "good"
+    ],
     "numbers of unequal length": lambda folder: [
         save(folder / place, "L")
         for number in (1, 10)

@@ -25,26 +25,36 @@ DEEP = ("I", "I;16", "I;16B", "I;16L", "I;16N", "F")
 TAKEN = (".png", ".PNG")
 PASSED_OVER = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
+#: A mask that marks a larger share of its image is probably inverted.
+LARGE = 0.5
+
 Progress = Callable[[int, int], None]
+#: Is told the first mask that is larger than `LARGE`, and how many are.
+Suspect = Callable[[Path, int], None]
 
 
 def examine(
-    root: Path, categories: Sequence[str], progress: Progress | None = None, layout: Layout = "mvtec"
+    root: Path,
+    categories: Sequence[str],
+    progress: Progress | None = None,
+    layout: Layout = "mvtec",
+    suspect: Suspect | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Manifest of each category: `files` (name to SHA-256) and `record`, a CategoryRecord.
 
-    Raises ReproError where there is no such folder, DataError with every fault of every category otherwise.
+    `suspect` is called where masks of data without faults are probably inverted, which is no fault: a defect may be as
+    large. Raises ReproError where there is no such folder, DataError with every fault of every category otherwise.
     """
     if not root.is_dir():
         raise ReproError("no such folder", where=root, mend="give --data-root a folder in MVTec AD layout")
     try:
-        return _examine(root, categories, progress, layout)
+        return _examine(root, categories, progress, layout, suspect)
     except OSError as error:
         raise ReproError(error.strerror or str(error), where=error.filename or root, mend="make it readable") from None
 
 
 def _examine(
-    root: Path, categories: Sequence[str], progress: Progress | None, layout: Layout
+    root: Path, categories: Sequence[str], progress: Progress | None, layout: Layout, suspect: Suspect | None
 ) -> dict[str, dict[str, Any]]:
     absent = [category for category in categories if not (root / category).is_dir()]
     if absent:
@@ -56,6 +66,7 @@ def _examine(
     total = sum(len(those) for those in found.values())
     done = 0
     problems: list[str] = []
+    large: list[Path] = []
     manifests = {}
     for category, those in found.items():
         problems += _folder_problems(root / category, those)
@@ -72,7 +83,11 @@ def _examine(
                 modes.add(read.mode)
             # An unreadable image says nothing about the size its mask should have.
             if sample.mask is not None:
-                problems += _mask_problems(sample.mask, None if isinstance(read, str) else read.size)
+                marked = _marked(sample.mask, None if isinstance(read, str) else read.size)
+                if isinstance(marked, str):
+                    problems.append(marked)
+                elif marked > LARGE:
+                    large.append(sample.mask)
             done += 1
             if progress:
                 progress(done, total)
@@ -80,6 +95,8 @@ def _examine(
             manifests[category] = _manifest(root, those, sizes, modes)
     if problems:
         raise DataError(problems, where=root, mend="mend or remove these files; nothing was trained")
+    if large and suspect:
+        suspect(large[0], len(large))
     return manifests
 
 
@@ -161,15 +178,15 @@ def _read(path: Path) -> Image.Image | str:
         return f"{path}: not a readable image ({error})"
 
 
-def _mask_problems(path: Path, size: tuple[int, int] | None) -> list[str]:
+def _marked(path: Path, size: tuple[int, int] | None) -> float | str:
+    """The share of its image's pixels that a mask marks; or what is wrong with it."""
     mask = _read(path)
     if isinstance(mask, str):
-        return [mask]
+        return mask
     if size is not None and mask.size != size:
-        return [f"{path}: mask of {mask.size[0]} x {mask.size[1]} for an image of {size[0]} x {size[1]}"]
-    if not np.asarray(mask.convert("L")).any():
-        return [f"{path}: mask marks no pixel"]
-    return []
+        return f"{path}: mask of {mask.size[0]} x {mask.size[1]} for an image of {size[0]} x {size[1]}"
+    levels = np.asarray(mask.convert("L"))
+    return np.count_nonzero(levels) / levels.size or f"{path}: mask marks no pixel"
 
 
 def _manifest(root: Path, those: Sequence[Sample], sizes: set[tuple[int, int]], modes: set[str]) -> dict[str, Any]:

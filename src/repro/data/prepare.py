@@ -40,7 +40,13 @@ def prepare(folder: RunFolder, study: Study) -> None:
     layout: Layout = "mvtec" if isinstance(study.data, ProceduralData) else study.data.layout
     with recording(folder, "data"):
         try:
-            manifests = checks.examine(root, study.categories, Progress("check data", "images"), layout)
+            manifests = checks.examine(
+                root,
+                study.categories,
+                Progress("check data", "images"),
+                layout,
+                lambda first, count: _tell_of_masks(names.get(str(first), str(first)), count),
+            )
         except DataError as error:
             # A user mends the files that were given, not what was made of them.
             told = [names.get(path, path) + rest for path, rest in map(_split, error.problems)]
@@ -50,6 +56,12 @@ def prepare(folder: RunFolder, study: Study) -> None:
             _tell_of_queries(study, category, manifest["files"])
         write_json_if_changed(folder.data_root, {"root": str(root)})
     write_json(states, seen)
+
+
+def _tell_of_masks(first: str, count: int) -> None:
+    """Masks that are probably inverted train and score without an error, and every number on pixels is then wrong."""
+    which = "is it inverted?" if count == 1 else f"as {count} masks do; are they inverted?"
+    print(f"mask {first}: marks more than half of its image, {which}", file=sys.stderr)
 
 
 def _tell_of_queries(study: Study, category: str, files: Iterable[str]) -> None:

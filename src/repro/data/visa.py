@@ -9,7 +9,6 @@ Source: Zou et al., arXiv 2207.14315, and github.com/amazon-science/spot-diff, w
 """
 
 import csv
-import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from repro.data.layout import GOOD, IMAGES
 from repro.errors import DataError, ReproError
+from repro.runs import link_or_copy
 
 SPLIT = Path("split_csv") / "1cls.csv"
 COLUMNS = ("object", "split", "label", "image", "mask")
@@ -49,12 +49,12 @@ def arrange(
     made: dict[Path, Path] = {}
     for number, row in enumerate(rows, 1):
         image = target / row.category / row.folder / row.image.name
-        _link(row.image, image)
+        link_or_copy(row.image, image)
         made[image] = row.image
         if row.mask is not None:
             # Named like its image, so that masks and images sort alike, as anomalib pairs them.
             mask = target / row.category / "ground_truth" / BAD / f"{row.image.stem}.png"
-            _link(row.mask, mask)
+            link_or_copy(row.mask, mask)
             made[mask] = row.mask
         if progress:
             progress(number, len(rows))
@@ -119,11 +119,3 @@ def _inside(root: Path, name: str | None) -> Path | str:
     if not name or not path.resolve().is_relative_to(root.resolve()):
         return f"{name or 'no name'}: not a file below {root}"
     return path if path.is_file() else f"{path}: missing"
-
-
-def _link(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        os.link(source.resolve(), target)
-    except OSError:
-        shutil.copy2(source, target)

@@ -11,7 +11,7 @@ from repro.fetch.sources import Source
 from repro.fetch.unpack import scratch, unpack
 from repro.progress import Progress
 from repro.records import CategoryRecord
-from repro.runs import sha256, write_text, writing
+from repro.runs import link_or_copy, sha256, write_text, writing
 
 #: Images of Imagenette 2, for training and validation. Source: the card of the data set frgfm/imagenette.
 IMAGENETTE_IMAGES = {"train": 9469, "val": 3925}
@@ -84,7 +84,8 @@ def put_categories(given: Path, root: Path, *, official: bool = False) -> list[s
             for name, path in new.items():
                 _official(path.parent, [name])
         if given.is_dir():
-            new = {name: Path(shutil.copytree(path, made / name, copy_function=_link)) for name, path in new.items()}
+            for name, path in new.items():
+                new[name] = Path(shutil.copytree(path, made / name, copy_function=link_or_copy))
         root.mkdir(parents=True, exist_ok=True)
         for name, path in new.items():
             path.replace(root / name)
@@ -137,18 +138,11 @@ def _into_hub(source: Source, file: Path, folder: Path) -> None:
     try:
         snapshot.symlink_to(Path(os.path.relpath(blob, snapshot.parent)))
     except OSError:  # Windows, without the right to make links
-        _link(blob, snapshot)
+        link_or_copy(blob, snapshot)
     main = folder / "refs" / "main"
     if not main.is_file() or not (folder / "snapshots" / main.read_text().strip() / source.file).is_file():
         # huggingface_hub reads the file whole, so without the line end that a text file has.
         write_text(main, source.hub.revision)
-
-
-def _link(here: str | Path, there: str | Path) -> None:
-    try:
-        os.link(Path(here).resolve(), there)
-    except OSError:
-        shutil.copy2(here, there)
 
 
 def _told(what: str) -> Callable[[int, int], None]:
