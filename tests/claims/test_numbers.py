@@ -55,6 +55,8 @@ def test_a_category_that_was_not_run_is_not_tested(official: Results, by_claim: 
     judged = by_claim(official.model_copy(update={"data": official.data.model_copy(update={"categories": leather})}))
     assert judged["patchcore-grid-image-auroc"].reason == "no grid in this study"
     assert judged["patchcore-pixel-auroc-highest"].reason == "no grid and tile in this study"
+    # The lowest of the published table is leather, and the others are what it is lower than.
+    assert judged["efficientad-pixel-f1-lowest"].reason == "no grid and tile in this study"
     assert judged["patchcore-leather-image-auroc"].verdict != "not tested"
 
 
@@ -83,6 +85,39 @@ def test_the_lowest_must_be_the_published_category_and_value(
     assert by_claim(found)["efficientad-pixel-f1-lowest"].verdict == word
 
 
+def test_another_lowest_category_is_named_with_its_value(
+    official: Results, with_metrics: With, by_claim: ByClaim
+) -> None:
+    values = {"grid": 0.1, "tile": 0.6, "leather": 0.42}
+    found = with_metrics(official, {f"efficientad/{name}": {"pixel_f1": value} for name, value in values.items()})
+    verdict = by_claim(found)["efficientad-pixel-f1-lowest"]
+    assert (verdict.measured, verdict.value) == ("0.1000, on grid", pytest.approx(0.1))
+    assert verdict.interval and verdict.interval.low <= 0.1 <= verdict.interval.high
+    assert verdict.evidence == "cells.efficientad/grid/seed0.metrics.pixel_f1"
+
+
+def test_what_is_lowest_cannot_be_told_where_a_cell_is_missing(official: Results, by_claim: ByClaim) -> None:
+    cells = {key: cell for key, cell in official.cells.items() if key != "efficientad/grid/seed1"}
+    retrieval = {key: one for key, one in official.retrieval.items() if key in cells}
+    judged = by_claim(official.model_copy(update={"cells": cells, "retrieval": retrieval}))
+    assert judged["efficientad-pixel-f1-lowest"].reason == "missing: efficientad/grid/seed1"
+    assert judged["efficientad-leather-image-auroc"].verdict != "not tested"
+
+
+@pytest.mark.parametrize(("leather", "half_width"), [(0.95, 0.1), (0.905, 0.0)])
+def test_an_order_takes_both_an_interval_above_nought_and_one_image(
+    official: Results, with_metrics: With, by_claim: ByClaim, leather: float, half_width: float
+) -> None:
+    values = {"grid": 0.8, "tile": 0.9, "leather": leather}
+    found = with_metrics(
+        official, {f"patchcore/{name}": {"pixel_auroc": value} for name, value in values.items()}, half_width
+    )
+    verdict = by_claim(found)["patchcore-pixel-auroc-highest"]
+    assert verdict.verdict == "not reproduced"
+    assert verdict.interval and verdict.interval.low < leather - 0.9 < verdict.interval.high
+    assert verdict.evidence == "cells.patchcore/leather/seed0.metrics.pixel_auroc"
+
+
 @pytest.mark.parametrize(("share", "word"), [(0.001, "reproduced"), (0.05, "not reproduced")])
 def test_defects_are_small_where_the_masks_say_so(
     official: Results, by_claim: ByClaim, share: float, word: str
@@ -91,7 +126,32 @@ def test_defects_are_small_where_the_masks_say_so(
         key: cell.model_copy(update={"anomalous_pixels": share}) if cell.category == "grid" else cell
         for key, cell in official.cells.items()
     }
-    assert by_claim(official.model_copy(update={"cells": cells}))["grid-small-defects"].verdict == word
+    verdict = by_claim(official.model_copy(update={"cells": cells}))["grid-small-defects"]
+    others = {cell.category: cell.anomalous_pixels for cell in official.cells.values()}
+    assert (verdict.verdict, verdict.value) == (word, share)
+    assert verdict.measured == (
+        f"{share:.2%} on grid, {others['tile']:.2%} on tile, {others['leather']:.2%} on leather".replace("%", " %")
+    )
+    assert verdict.evidence == "cells.efficientad/grid/seed0.anomalous_pixels"
+
+
+def test_equal_shares_are_no_smaller_defects(official: Results, by_claim: ByClaim) -> None:
+    cells = {key: cell.model_copy(update={"anomalous_pixels": 0.02}) for key, cell in official.cells.items()}
+    judged = by_claim(official.model_copy(update={"cells": cells}))
+    assert judged["grid-small-defects"].verdict == "not reproduced"
+
+
+def test_the_size_of_defects_is_not_tested_where_the_cells_that_see_it_are_missing(
+    official: Results, by_claim: ByClaim
+) -> None:
+    cells = {
+        key: cell.model_copy(update={"map_size": (224, 224)})
+        for key, cell in official.cells.items()
+        if key != "efficientad/grid/seed0"
+    }
+    retrieval = {key: one for key, one in official.retrieval.items() if key in cells}
+    judged = by_claim(official.model_copy(update={"cells": cells, "retrieval": retrieval}))
+    assert judged["grid-small-defects"].reason == "cells that see whole images are missing"
 
 
 def test_the_intervals_of_two_sides_add_as_squares() -> None:
