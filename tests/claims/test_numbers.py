@@ -101,7 +101,9 @@ def test_what_is_lowest_cannot_be_told_where_a_cell_is_missing(official: Results
     retrieval = {key: one for key, one in official.retrieval.items() if key in cells}
     judged = by_claim(official.model_copy(update={"cells": cells, "retrieval": retrieval}))
     assert judged["efficientad-pixel-f1-lowest"].reason == "missing: efficientad/grid/seed1"
+    assert judged["efficientad-grid-image-auroc"].reason == "missing: efficientad/grid/seed1"
     assert judged["efficientad-leather-image-auroc"].verdict != "not tested"
+    assert judged["patchcore-grid-image-auroc"].verdict != "not tested"
 
 
 @pytest.mark.parametrize(("leather", "half_width"), [(0.95, 0.1), (0.905, 0.0)])
