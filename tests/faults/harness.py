@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -217,14 +218,16 @@ def record(kind: str, where: str, outcome: str, seconds: float | None = None) ->
 
 
 def table() -> str:
-    """The faults so far, by kind and place: times injected, outcomes."""
+    """The faults so far, by kind: where, times injected, outcomes."""
     path = KEPT / "faults.jsonl"
     rows = [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
-    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    kinds: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
-        groups.setdefault((row["kind"], row["where"]), []).append(row)
+        kinds.setdefault(row["kind"], []).append(row)
     lines = ["| fault | where | times | outcome |", "|---|---|---|---|"]
-    for (kind, where), those in groups.items():
+    for kind, those in kinds.items():
+        places = Counter(row["where"] for row in those)
+        where = ", ".join(f"{place} ({count})" if count > 1 else place for place, count in places.items())
         slowest = max((row["seconds"] for row in those if row["seconds"] is not None), default=None)
         took = "" if slowest is None else f"; all processes gone within {max(slowest, 0.01):.2f} s"
         lines.append(f"| {kind} | {where} | {len(those)} | {', '.join(sorted({r['outcome'] for r in those}))}{took} |")
