@@ -115,6 +115,58 @@ def test_the_trainer_decides_how_many_epochs_were_run(results: Results, by_claim
     assert by_claim(change_cells(results, epochs_run=run, epochs_asked=3))["patchcore-epochs"].verdict == word
 
 
+def test_epochs_are_those_of_the_model_that_the_claim_names(results: Results, by_claim: ByClaim) -> None:
+    run = {"patchcore/grid/seed0": 1, "patchcore/tile/seed0": 2}
+    cells = {
+        key: cell.model_copy(update={"epochs_asked": 3, "epochs_run": run.get(key, 1 if "patch" in key else 3)})
+        for key, cell in results.cells.items()
+    }
+    verdict = by_claim(results.model_copy(update={"cells": cells}))["patchcore-epochs"]
+    assert (verdict.verdict, verdict.measured) == ("refuted", "1 or 2 run of 3 asked for")
+
+
+def test_without_the_model_or_layer_of_a_claim_it_is_not_tested(results: Results, by_claim: ByClaim) -> None:
+    only = {key: cell for key, cell in results.cells.items() if key.startswith("patchcore/")}
+    retrieval = {key: one for key, one in results.retrieval.items() if key in only}
+    judged = by_claim(results.model_copy(update={"cells": only, "retrieval": retrieval}))
+    assert judged["efficientnet"].reason == "no EfficientAD in this study"
+    sound = change_variant(change_variant(results, "patchcore", protocol="sound"), "efficientad", protocol="sound")
+    judged = by_claim(sound)
+    assert judged["blur"].reason == "no model in the published protocol"
+    assert judged["similar-broken-grid"].reason == "no similarity search with this model in the published protocol"
+    networks = results.receptive_field.networks
+    shorter = {
+        name: network.model_copy(update={"layers": tuple(row for row in network.layers if row.name != "conv4")})
+        for name, network in networks.items()
+    }
+    field = results.receptive_field.model_copy(update={"networks": shorter})
+    judged = by_claim(results.model_copy(update={"receptive_field": field}))
+    assert judged["rf-conv4-output"].reason == "no layer conv4 in the network"
+
+
+def test_a_similarity_is_judged_by_the_searches_of_the_model_that_it_names(results: Results, by_claim: ByClaim) -> None:
+    informed = {
+        key: one.model_copy(
+            update={
+                "published": one.published.model_copy(
+                    update={
+                        "searches": tuple(
+                            search.model_copy(update={"distinct_hit_lists": 9}) for search in one.published.searches
+                        )
+                    }
+                )
+            }
+        )
+        if key.startswith("patchcore/")
+        else one
+        for key, one in results.retrieval.items()
+    }
+    judged = by_claim(results.model_copy(update={"retrieval": informed}))["similar-broken-grid"]
+    # The claim is on EfficientAD, whose lists are as few as before.
+    assert judged.measured == by_claim(results)["similar-broken-grid"].measured
+    assert judged.value == by_claim(results)["similar-broken-grid"].value
+
+
 def test_fewer_epochs_asked_for_do_not_test_the_claim(results: Results, by_claim: ByClaim) -> None:
     assert by_claim(results)["efficientad-epochs"].reason == "no run here asks for 5 epochs"
 
@@ -129,9 +181,23 @@ def test_the_weights_decide_whether_the_backbone_was_trained(
     assert by_claim(results.model_copy(update={"variants": changed}))["pretrained-cnn"].verdict == word
 
 
-@pytest.mark.parametrize(("bank", "word"), [({"patches": 9, "dimension": 4}, "reproduced"), (None, "refuted")])
-def test_a_memory_bank_must_be_there(results: Results, by_claim: ByClaim, bank: Any, word: str) -> None:
-    assert by_claim(change_cells(results, memory_bank=bank))["memory-bank"].verdict == word
+@pytest.mark.parametrize(
+    ("bank", "word", "measured", "evidence"),
+    [
+        (
+            {"patches": 9, "dimension": 4},
+            "reproduced",
+            "9 patches or more, 10 % of those described",
+            "cells.patchcore/grid/seed0.memory_bank.patches",
+        ),
+        (None, "refuted", "no coreset", "variants.patchcore.settings.coreset_ratio"),
+    ],
+)
+def test_a_memory_bank_must_be_there(
+    results: Results, by_claim: ByClaim, bank: Any, word: str, measured: str, evidence: str
+) -> None:
+    verdict = by_claim(change_cells(results, memory_bank=bank))["memory-bank"]
+    assert (verdict.verdict, verdict.measured, verdict.evidence) == (word, measured, evidence)
 
 
 def test_a_sound_variant_says_nothing_of_the_published_configuration(results: Results, by_claim: ByClaim) -> None:

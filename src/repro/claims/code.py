@@ -120,7 +120,7 @@ def memory_bank(claim: Claim, published: Published, results: Results) -> Judgeme
     keys = [key for key, cell in results.cells.items() if cell.variant == name]
     banks = [bank for key in keys if (bank := results.cells[key].memory_bank)]
     share = results.variants[name].settings["coreset_ratio"]
-    if not banks or share >= 1:
+    if not banks:
         return Judgement("refuted", "no coreset", evidence=f"variants.{name}.settings.coreset_ratio")
     return Judgement(
         "reproduced",
