@@ -71,12 +71,28 @@ def edited(folder: Path, old: str, new: str) -> Path:
     [
         ('rule = "blur"', 'rule = "sharpen"', "blur: no rule sharpen with a text"),
         ('id = "efficientnet"', 'id = "blur"', "blur is claimed twice"),
+        ('blur = "Refuted', 'blurred = "Refuted', "blur: no rule blur with a text; rules are value, order, lowest, "),
         ("epochs = 3\n\n[[claim]]", "\n[[claim]]", "patchcore-epochs: epochs is missing"),
+        ('model = "patchcore"\nepochs = 3\n', "", "patchcore-epochs: model and epochs is missing"),
+        (
+            '{ "efficientad.grid.image_auroc" =',
+            '{ "efficientad.wood.image_auroc" =',
+            "efficientad.wood.image_auroc is not",
+        ),
+        (
+            'lowest = "efficientad.leather',
+            'lowest = "efficientad.wood',
+            "efficientad.wood.pixel_f1 is not in the tables",
+        ),
+        ('["patchcore.grid.image_f1", 0.', '["patchcore.wood.image_f1", 0.', "patchcore.wood.image_f1 is not in the"),
         ("image_auroc = 0.9833", "image_auroc = 9.833", "less than or equal to 1"),
         ("[rules]", "[rules", "cannot be read"),
         ("[receptive_field]", "[receptive_fields]", "receptive_field: Field required"),
     ],
 )
 def test_a_claim_that_cannot_be_judged_is_told_with_its_place(tmp_path: Path, old: str, new: str, told: str) -> None:
-    with pytest.raises(ReproError, match=told):
-        published(edited(tmp_path, old, new))
+    path = edited(tmp_path, old, new)
+    with pytest.raises(ReproError, match=re.escape(told)) as error:
+        published(path)
+    assert str(error.value).startswith(f"{path}: ")
+    assert str(error.value).endswith("; correct the file of claims")
