@@ -17,8 +17,8 @@ def test_the_threshold_is_the_lowest_score_of_highest_f1() -> None:
 @pytest.mark.parametrize("seed", range(20))
 def test_no_other_score_as_a_threshold_gives_a_higher_f1(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    truth = rng.permutation(np.arange(12) < rng.integers(1, 12))
-    scores = (rng.integers(0, 9, 12) + rng.uniform(0, 8) * truth).astype(np.float32)
+    truth = rng.permutation(np.arange(60) < rng.integers(1, 60))
+    scores = (rng.integers(0, 20, 60) + rng.uniform(0, 15) * truth).astype(np.float32)
     by_counting = {float(one): metrics.f1(scores >= one, truth) for one in scores}
     best = max(by_counting.values())
     assert metrics.best_threshold(scores, truth) == min(one for one, f1 in by_counting.items() if f1 > best - 1e-9)
@@ -34,7 +34,7 @@ def test_f1_is_that_of_precision_and_recall_and_zero_where_nothing_is_predicted_
 def test_the_image_that_sets_the_threshold_is_lost_by_anomalib_and_kept_in_the_raw_metric() -> None:
     predictions = random_predictions(0)
     perfect = Predictions(
-        scores=predictions.labels * 1.0 + np.arange(12, dtype=np.float32) / 100,
+        scores=(predictions.labels + np.arange(12) / 100).astype(np.float32),
         maps=predictions.maps,
         masks=predictions.masks,
         labels=predictions.labels,

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from example_predictions import random_predictions
 from qdrant_client import QdrantClient
+from qdrant_client.models import Distance, VectorParams
 
 from repro import study as studies
 from repro.errors import ReproError
@@ -15,6 +16,7 @@ from repro.retrieve import (
     PUBLISHED,
     SOUND,
     Search,
+    _share,
     embeddings,
     judge,
     published_feature,
@@ -102,14 +104,29 @@ def test_hits_are_ranked_by_cosine_similarity(client: QdrantClient) -> None:
     similarity = unit @ unit[0]
     expected = [row for row in np.argsort(-similarity) if row != 0][:5]
     assert [hit.image for hit in query.hits] == [IMAGES[row] for row in expected]
+    assert [hit.rank for hit in query.hits] == [1, 2, 3, 4, 5]
     np.testing.assert_allclose([hit.score for hit in query.hits], similarity[expected], atol=1e-5)
 
 
 def test_a_feature_that_is_not_finite_is_refused(client: QdrantClient) -> None:
     vectors = clusters()
     vectors[3, 0] = np.nan
-    with pytest.raises(ReproError, match="not finite"):
+    with pytest.raises(ReproError) as told:
         rankings(client, "nan", vectors, IMAGES)
+    assert str(told.value) == "feature nan: holds values that are not finite; train the cell again"
+
+
+def test_a_collection_that_a_killed_search_left_is_made_anew(client: QdrantClient) -> None:
+    left = VectorParams(size=3, distance=Distance.COSINE)
+    client.create_collection("feature", vectors_config=left)
+    client.create_collection("of others", vectors_config=left)
+    assert len(rankings(client, "feature", clusters(), IMAGES)[SOUND]) == len(IMAGES)
+    assert [one.name for one in client.get_collections().collections] == ["of others"]
+
+
+def test_a_share_is_kept_to_six_places_and_is_nought_of_nothing() -> None:
+    assert _share([True, False, False]) == 0.333333
+    assert _share([]) == 0.0
 
 
 def test_no_collection_stays_behind(client: QdrantClient) -> None:
