@@ -129,8 +129,10 @@ def test_a_share_is_kept_to_six_places_and_is_nought_of_nothing() -> None:
     assert _share([]) == 0.0
 
 
-def test_no_collection_stays_behind(client: QdrantClient) -> None:
-    rankings(client, "passing", clusters(), IMAGES)
+def test_no_collection_stays_behind_and_each_query_is_told(client: QdrantClient) -> None:
+    told: list[tuple[int, int]] = []
+    rankings(client, "passing", clusters(), IMAGES, lambda *done: told.append(done))
+    assert told == [(query, len(IMAGES)) for query in range(1, len(IMAGES) + 1)]
     assert client.get_collections().collections == []
 
 
