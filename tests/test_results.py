@@ -1,3 +1,4 @@
+import platform
 from pathlib import Path
 
 import example_report
@@ -6,7 +7,7 @@ import pytest
 from repro import study as studies
 from repro.errors import ReproError
 from repro.records import CellRecord, Environment, Figures, Guards, Results, Verdicts
-from repro.results import choose_heat_maps, commit, data_record, study_record, timings, variant_record
+from repro.results import choose_heat_maps, commit, data_record, processor, study_record, timings, variant_record
 from repro.runs import PROJECT_ROOT, to_json
 
 SCHEMAS = PROJECT_ROOT / "src" / "repro" / "schemas"
@@ -86,3 +87,21 @@ def test_a_timing_whose_writing_was_cut_short_is_left_out(tmp_path: Path) -> Non
         path.parent.mkdir(parents=True)
         path.write_text(text, encoding="utf-8")
     assert timings(tmp_path, {key}) == {f"fit {key}": {"seconds": 12.5, "peak_mb": 900.0}}
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [("fpu avx avx2 avx512f", "AMD EPYC, AVX-512"), ("fpu avx avx2", "AMD EPYC, AVX2"), ("fpu", "AMD EPYC")],
+)
+def test_processors_of_one_name_are_told_apart_by_their_vector_instructions(
+    tmp_path: Path, flags: str, told: str
+) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text(f"processor\t: 0\nmodel name\t: AMD EPYC\nflags\t\t: {flags}\n\n", encoding="utf-8")
+    assert processor(cpuinfo) == told
+
+
+def test_a_system_that_does_not_tell_its_processor_is_asked_otherwise(tmp_path: Path) -> None:
+    assert processor(tmp_path / "none") == (platform.processor() or "unknown")
+    (tmp_path / "cpuinfo").write_text("Hardware\t: something\n", encoding="utf-8")
+    assert processor(tmp_path / "cpuinfo") == "unknown"
