@@ -93,6 +93,7 @@ def test_efficientad_training_step(benchmark: BenchmarkFixture, side: str) -> No
     model = {"anomalib": EfficientAd, "ours": LeanEfficientAd}[side](**off).train()
     model.log = lambda *_, **__: None
     image, penalty = torch.rand(2, 1, 3, 256, 256)
+    model.imagenet_loader = [[penalty]]
 
     def step() -> None:
         model.imagenet_iterator = iter([[penalty]])
