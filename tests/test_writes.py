@@ -54,7 +54,6 @@ ALLOWED = {
     ("fetch.unpack", "container.extract"): "into the same folder",
     ("figures", "sheet().save"): "a drawing's own method, which writes by means of `writing`",
     ("distill.train", "torch.save"): "into memory",
-    ("models.patches", "patches.cpu().numpy().tofile"): "into a file that has no name",
     ("models.weights", "torch.save"): "into memory",
     ("patches", "np.lib.format.open_memmap"): "into a temporary folder that is read by this run alone",
     ("recompute", "shutil.copyfile"): "into a temporary folder that is read by this run alone",
