@@ -14,6 +14,13 @@ def test_the_threshold_is_the_lowest_score_of_highest_f1() -> None:
     assert metrics.best_threshold(scores, np.array([False, True, False, True])) == np.float32(0.2)
 
 
+def test_the_threshold_weighs_precision_and_recall_as_f1_does() -> None:
+    # Marked from 3 up: 28 of 50, all rightly, F1 0.718. From 2 up: 36 of 50 and 14 wrongly, F1 0.72.
+    scores = np.repeat(np.array([3, 2, 2, 1, 1], np.float32), (28, 8, 14, 14, 60))
+    truth = np.repeat([True, True, False, True, False], (28, 8, 14, 14, 60))
+    assert metrics.best_threshold(scores, truth) == 2
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_no_other_score_as_a_threshold_gives_a_higher_f1(seed: int) -> None:
     rng = np.random.default_rng(seed)

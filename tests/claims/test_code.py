@@ -64,14 +64,17 @@ def test_evidence_leads_to_the_value_in_the_results(
         assert at is not None
 
 
-@pytest.mark.parametrize(("vectors", "lists"), [(1, 2), (2, 4)])
+@pytest.mark.parametrize(
+    ("vectors", "lists", "told"), [(1, 1, "1 different list"), (1, 2, "2 different lists"), (2, 4, "4 different lists")]
+)
 def test_hits_that_label_and_sign_decide_refute_the_similarity(
-    results: Results, by_claim: ByClaim, vectors: int, lists: int
+    results: Results, by_claim: ByClaim, vectors: int, lists: int, told: str
 ) -> None:
     record = next(iter(results.retrieval.values())).published
     searches = tuple(one.model_copy(update={"distinct_hit_lists": lists}) for one in record.searches)
     judged = by_claim(change_published(results, distinct_vectors=vectors, searches=searches))
     assert judged["similar-broken-grid"].verdict == judged["similar-good-leather"].verdict == "refuted"
+    assert (judged["similar-broken-grid"].measured or "").startswith(f"at most {told} of hits for ")
 
 
 def test_hits_of_a_feature_of_its_own_are_judged_by_their_type(results: Results, by_claim: ByClaim) -> None:
@@ -80,7 +83,15 @@ def test_hits_of_a_feature_of_its_own_are_judged_by_their_type(results: Results,
     (query,) = record.queries
     query = query.model_copy(update={"image": "grid/test/broken/000.png"})
     informed = change_published(results, searches=searches, queries=(query,))
-    assert by_claim(informed)["similar-broken-grid"].verdict == "reproduced"
+    verdict = by_claim(informed)["similar-broken-grid"]
+    assert (verdict.verdict, verdict.value) == ("reproduced", 9)
+    assert verdict.measured == (
+        f"at most 9 different lists of hits for {record.points} queries; for grid/test/broken/000.png, "
+        f"{len(query.hits)} of {len(query.hits)} hits are of its type"
+    )
+    key = next(iter(results.retrieval))
+    place = record.searches.index(record.search(label_filter=True, self_match=True))
+    assert verdict.evidence == f"retrieval.{key}.published.searches.{place}.distinct_hit_lists"
     other = query.hits[0].model_copy(update={"defect": "good"})
     mixed = query.model_copy(update={"hits": (other, *query.hits[1:])})
     assert by_claim(change_published(informed, queries=(mixed,)))["similar-broken-grid"].verdict == "not reproduced"

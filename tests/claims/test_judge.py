@@ -4,6 +4,7 @@ import example_report
 import pytest
 
 from repro.claims.judge import accept, judge, verdicts
+from repro.claims.published import CLAIMS, published
 from repro.errors import ReproError
 from repro.records import Results, Verdicts
 from repro.runs import PROJECT_ROOT, read_json, read_record, sha256, write_json
@@ -35,6 +36,19 @@ def test_the_committed_verdicts_follow_from_the_committed_results(study: str) ->
     written = read_record(report / "verdicts.json", Verdicts, mend="")
     assert written.results_sha256 == sha256(report / "results.json")
     assert list(written.verdicts) == judge(read_record(report / "results.json", Results, mend=""))
+
+
+@pytest.mark.parametrize(("value", "told"), [("0.4197", "holds"), ("0.9109", "fails")])
+def test_a_sentence_is_held_against_the_papers_own_table(tmp_path: Path, value: str, told: str) -> None:
+    results = read_record(PROJECT_ROOT / "report" / "embedded" / "results.json", Results, mend="")
+    text = CLAIMS.read_text(encoding="utf-8")
+    lowest = f"pixel_f1 = {published().scores['efficientad.leather.pixel_f1']:.4f}"
+    assert text.count(lowest) == 1
+    path = tmp_path / "claims.toml"
+    path.write_text(text.replace(lowest, f"pixel_f1 = {value}"), encoding="utf-8")
+    judged = {one.claim: one.own_table for one in judge(results, path)}
+    assert judged["efficientad-pixel-f1-lowest"] == told
+    assert judged["efficientad-leather-pixel-f1"] is None
 
 
 def test_verdicts_on_a_partial_report_are_not_accepted(tmp_path: Path) -> None:
