@@ -141,6 +141,10 @@ def test_without_the_model_or_layer_of_a_claim_it_is_not_tested(results: Results
     retrieval = {key: one for key, one in results.retrieval.items() if key in only}
     judged = by_claim(results.model_copy(update={"cells": only, "retrieval": retrieval}))
     assert judged["efficientnet"].reason == "no EfficientAD in this study"
+    rest = {key: cell for key, cell in results.cells.items() if key not in only}
+    retrieval = {key: one for key, one in results.retrieval.items() if key in rest}
+    judged = by_claim(results.model_copy(update={"cells": rest, "retrieval": retrieval}))
+    assert judged["memory-bank"].reason == judged["pretrained-cnn"].reason == "all its cells are missing"
     sound = change_variant(change_variant(results, "patchcore", protocol="sound"), "efficientad", protocol="sound")
     judged = by_claim(sound)
     assert judged["blur"].reason == "no model in the published protocol"
