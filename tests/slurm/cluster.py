@@ -8,7 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -123,6 +123,22 @@ class Cluster:
                 daemon.kill()
                 daemon.wait()
         self.daemons.clear()
+        # A job that was being launched when its node was killed.
+        while late := self._started():
+            for process in late:
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+            psutil.wait_procs(late, 5)
+
+    def _started(self) -> list[psutil.Process]:
+        """All that runs with this cluster's configuration."""
+        here = self.environment["SLURM_CONF"]
+        processes = psutil.process_iter(["environ", "status"])
+        return [
+            one
+            for one in processes
+            if (one.info["environ"] or {}).get("SLURM_CONF") == here and one.info["status"] != psutil.STATUS_ZOMBIE
+        ]
 
     def _launch(self, name: str, *command: str) -> None:
         with (self.folder / f"{name}.out").open("wb") as out:
