@@ -131,14 +131,18 @@ class Cluster:
             psutil.wait_procs(late, 5)
 
     def _started(self) -> list[psutil.Process]:
-        """All that runs with this cluster's configuration."""
-        here = self.environment["SLURM_CONF"]
-        processes = psutil.process_iter(["environ", "status"])
-        return [
-            one
-            for one in processes
-            if (one.info["environ"] or {}).get("SLURM_CONF") == here and one.info["status"] != psutil.STATUS_ZOMBIE
-        ]
+        """All that runs with this cluster's configuration, or, as a step's daemon does, writes to its logs."""
+        here, found = self.environment["SLURM_CONF"], []
+        for one in psutil.process_iter(["environ", "name", "status"]):
+            with suppress(psutil.Error):
+                step = one.info["name"] == "slurmstepd" and self._holds(one)
+                ours = step or (one.info["environ"] or {}).get("SLURM_CONF") == here
+                if ours and one.info["status"] != psutil.STATUS_ZOMBIE:
+                    found.append(one)
+        return found
+
+    def _holds(self, process: psutil.Process) -> bool:
+        return any(Path(file.path).is_relative_to(self.folder) for file in process.open_files())
 
     def _launch(self, name: str, *command: str) -> None:
         with (self.folder / f"{name}.out").open("wb") as out:

@@ -90,8 +90,7 @@ def test_nothing_is_left_running(tmp_path: Path) -> None:
         deadline = time.monotonic() + 30
         while one.ask("squeue", "--noheader", "--format=%T") != "RUNNING" and time.monotonic() < deadline:
             time.sleep(0.5)
-    left = [one for one in psutil.process_iter() if any(str(tmp_path) in value for value in _environment(one).values())]
-    assert left == []
+    assert [one for one in psutil.process_iter() if _belongs(one, tmp_path)] == []
 
 
 def _training_on(nodes: Cluster) -> str | None:
@@ -103,6 +102,14 @@ def _training_on(nodes: Cluster) -> str | None:
         if ours and "repro fit" in words and "efficientad" in words:
             return here.get("SLURMD_NODENAME")
     return None
+
+
+def _belongs(process: psutil.Process, folder: Path) -> bool:
+    try:
+        files = [file.path for file in process.open_files()]
+    except psutil.Error:
+        return False
+    return process.pid != os.getpid() and any(str(folder) in one for one in [*files, *_environment(process).values()])
 
 
 def _environment(process: psutil.Process) -> dict[str, str]:
