@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from repro.receptive_field import Layer, fields
+from repro.records import Results
 from repro.runs import RunFolder, sha256, write_json, write_text
 
 SMALL = (
@@ -160,6 +161,13 @@ def results(
             },
         },
     }
+
+
+def without(results: Results, *gone: str) -> Results:
+    """A partial report: without the cells whose keys begin so."""
+    cells = {key: cell for key, cell in results.cells.items() if not key.startswith(gone)}
+    retrieval = {key: one for key, one in results.retrieval.items() if key in cells}
+    return results.model_copy(update={"cells": cells, "retrieval": retrieval})
 
 
 def cell(variant: str, category: str, seed: int, defects: Sequence[str], number: int) -> dict[str, Any]:

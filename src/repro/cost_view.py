@@ -41,7 +41,7 @@ def cost(bench: Bench | None, study: str, names: Mapping[str, str]) -> dict[str,
 
 
 def _published(bench: Bench) -> dict[str, Any] | None:
-    """Seconds of the published study's costly steps, here and in anomalib, by model and in all.
+    """Seconds of the published study's costly steps, here and in anomalib, by model.
 
     EfficientAD's training steps, one an image and epoch, and PatchCore's coresets, between the sizes that were
     measured, of the official training images. None where a step of either was not measured.

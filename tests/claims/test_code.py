@@ -2,6 +2,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from example_report import without
 
 from repro.receptive_field import Layer, fields
 from repro.records import LayerRecord, Results, Verdict
@@ -137,13 +138,9 @@ def test_epochs_are_those_of_the_model_that_the_claim_names(results: Results, by
 
 
 def test_without_the_model_or_layer_of_a_claim_it_is_not_tested(results: Results, by_claim: ByClaim) -> None:
-    only = {key: cell for key, cell in results.cells.items() if key.startswith("patchcore/")}
-    retrieval = {key: one for key, one in results.retrieval.items() if key in only}
-    judged = by_claim(results.model_copy(update={"cells": only, "retrieval": retrieval}))
+    judged = by_claim(without(results, "efficientad/"))
     assert judged["efficientnet"].reason == "no EfficientAD in this study"
-    rest = {key: cell for key, cell in results.cells.items() if key not in only}
-    retrieval = {key: one for key, one in results.retrieval.items() if key in rest}
-    judged = by_claim(results.model_copy(update={"cells": rest, "retrieval": retrieval}))
+    judged = by_claim(without(results, "patchcore/"))
     assert judged["memory-bank"].reason == judged["pretrained-cnn"].reason == "all its cells are missing"
     sound = change_variant(change_variant(results, "patchcore", protocol="sound"), "efficientad", protocol="sound")
     judged = by_claim(sound)
@@ -160,23 +157,11 @@ def test_without_the_model_or_layer_of_a_claim_it_is_not_tested(results: Results
 
 
 def test_a_similarity_is_judged_by_the_searches_of_the_model_that_it_names(results: Results, by_claim: ByClaim) -> None:
-    informed = {
-        key: one.model_copy(
-            update={
-                "published": one.published.model_copy(
-                    update={
-                        "searches": tuple(
-                            search.model_copy(update={"distinct_hit_lists": 9}) for search in one.published.searches
-                        )
-                    }
-                )
-            }
-        )
-        if key.startswith("patchcore/")
-        else one
-        for key, one in results.retrieval.items()
-    }
-    judged = by_claim(results.model_copy(update={"retrieval": informed}))["similar-broken-grid"]
+    record = next(iter(results.retrieval.values())).published
+    searches = tuple(one.model_copy(update={"distinct_hit_lists": 9}) for one in record.searches)
+    informed = change_published(results, searches=searches).retrieval
+    mixed = {key: (informed if key.startswith("patchcore/") else results.retrieval)[key] for key in informed}
+    judged = by_claim(results.model_copy(update={"retrieval": mixed}))["similar-broken-grid"]
     # The claim is on EfficientAD, whose lists are as few as before.
     assert judged.measured == by_claim(results)["similar-broken-grid"].measured
     assert judged.value == by_claim(results)["similar-broken-grid"].value

@@ -2,6 +2,7 @@ import math
 from collections.abc import Callable
 
 import pytest
+from example_report import without
 from scipy.stats import t as student
 
 from repro.claims.evidence import as_published, differences, estimate, lacking, not_tested, on_official_data
@@ -64,13 +65,6 @@ def test_why_a_claim_cannot_be_judged_is_told(results: Results) -> None:
     assert judged == not_tested("no such model in the published protocol")
     folder = results.model_copy(update={"data": results.data.model_copy(update={"source": "folder"})})
     assert on_official_data(folder, set()) == not_tested("not the official data")
-
-
-def without(results: Results, *gone: str) -> Results:
-    """A partial report: without the cells whose keys begin so."""
-    cells = {key: cell for key, cell in results.cells.items() if not key.startswith(gone)}
-    retrieval = {key: one for key, one in results.retrieval.items() if key in cells}
-    return results.model_copy(update={"cells": cells, "retrieval": retrieval})
 
 
 def test_a_claim_on_categories_is_not_tested_where_a_cell_of_theirs_is_missing(official: Results) -> None:

@@ -2,6 +2,7 @@ import math
 from collections.abc import Callable
 
 import pytest
+from example_report import without
 
 from repro.claims import numbers
 from repro.claims.evidence import Estimate
@@ -97,9 +98,7 @@ def test_another_lowest_category_is_named_with_its_value(
 
 
 def test_what_is_lowest_cannot_be_told_where_a_cell_is_missing(official: Results, by_claim: ByClaim) -> None:
-    cells = {key: cell for key, cell in official.cells.items() if key != "efficientad/grid/seed1"}
-    retrieval = {key: one for key, one in official.retrieval.items() if key in cells}
-    judged = by_claim(official.model_copy(update={"cells": cells, "retrieval": retrieval}))
+    judged = by_claim(without(official, "efficientad/grid/seed1"))
     assert judged["efficientad-pixel-f1-lowest"].reason == "missing: efficientad/grid/seed1"
     assert judged["efficientad-grid-image-auroc"].reason == "missing: efficientad/grid/seed1"
     assert judged["efficientad-leather-image-auroc"].verdict != "not tested"
@@ -146,13 +145,9 @@ def test_equal_shares_are_no_smaller_defects(official: Results, by_claim: ByClai
 def test_the_size_of_defects_is_not_tested_where_the_cells_that_see_it_are_missing(
     official: Results, by_claim: ByClaim
 ) -> None:
-    cells = {
-        key: cell.model_copy(update={"map_size": (224, 224)})
-        for key, cell in official.cells.items()
-        if key != "efficientad/grid/seed0"
-    }
-    retrieval = {key: one for key, one in official.retrieval.items() if key in cells}
-    judged = by_claim(official.model_copy(update={"cells": cells, "retrieval": retrieval}))
+    partial = without(official, "efficientad/grid/seed0")
+    cells = {key: cell.model_copy(update={"map_size": (224, 224)}) for key, cell in partial.cells.items()}
+    judged = by_claim(partial.model_copy(update={"cells": cells}))
     assert judged["grid-small-defects"].reason == "cells that see whole images are missing"
 
 
