@@ -160,7 +160,7 @@ def verify(session: nox.Session) -> None:
 @heavy
 def drift(session: nox.Session) -> None:
     """Run the smoke study again, with two threads and with another anomalib, and tabulate what moved; ten minutes."""
-    run(session, "python", "-m", "repro.drift")
+    run(session, "python", "-m", "drift")
 
 
 @nox.session
@@ -169,7 +169,7 @@ def audit(session: nox.Session) -> None:
     groups = nox.project.dependency_groups(PROJECT, "audit")
     session.install(CONSTRAINTS, "--editable=.", *groups)
     session.run("python", "-m", "pip", "check")
-    session.run("python", "-m", "repro.audit")
+    session.run("python", "-m", "repro.integrity.audit")
 
 
 @heavy

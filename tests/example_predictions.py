@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from repro.predictions import Predictions
+from repro.records.predictions import Predictions
 
 
 def random_predictions(seed: int, images: int = 12, side: int = 32) -> Predictions:

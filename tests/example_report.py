@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from repro.receptive_field import Layer, fields
-from repro.records import Results
+from repro.models.layers import Layer, fields
+from repro.records.results import Results
 from repro.runs import RunFolder, sha256, write_json, write_text
 
 SMALL = (

@@ -1,6 +1,5 @@
-"""The house rules that a reader relies on: data flows one way, and the light parts stay light."""
+"""The rules that a reader relies on: imports go one way, and the light parts stay light."""
 
-import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -8,85 +7,76 @@ from pathlib import Path
 import pytest
 
 import repro
+from repro.closure import _names
+from repro.pipeline import STAGES
 
 PACKAGE = Path(repro.__file__).parent
-
-#: A module may import only modules above it. Modules on one line know nothing of each other.
-ORDER = [
-    {"errors", "record", "growth", "data.official"},
-    {"predictions"},
-    {"retrieval_records", "cost_records", "patch_records"},
-    {"records", "hash_records"},
-    {"coherence"},
-    {"runs", "progress", "trace", "patch_engines", "supervise", "interrupt", "latency"},
-    {"gpus"},
-    {"sheet", "stat", "photographs", "ranking", "bootstrap", "metrics", "claims.published", "scope"},
-    {"study", "fetch.sources", "data.layout", "receptive_field", "data.textures", "claims.evidence", "references"},
-    {"data.defects", "hashes", "differences", "audit", "needs"},
-    {"drift"},
-    {"data.procedural", "data.checks", "data.visa", "data.pinned", "fetch.transfer", "fetch.unpack"},
-    {"fetch.place"},
-    {"fetch.fetch"},
-    {"data.prepare", "models.shipped", "models.pdn", "models.kcenter", "models.patches", "models.efficientad"},
-    {"models.lite0", "models.weights", "models.coreset", "distill.scenes"},
-    {"distill.images", "distill.targets", "models.patchcore"},
-    {"distill.train"},
-    {"distill.card"},
-    {"models.registry"},
-    {"models.build", "models.accelerate", "resume"},
-    {"fit"},
-    {"crossfit", "claims.numbers", "claims.code"},
-    {"predict", "score", "patch_search"},
-    {"retrieve"},
-    {"results", "claims.judge", "guard", "regression", "bench", "verify"},
-    {"recompute", "mend", "estimate"},
-    {"forecast"},
-    {"ablation_view", "abstract_view", "cost_view", "figure_view", "leak_view", "missing_view", "summary_view"},
-    {"ledger_view", "references_view", "retrieval_view", "provenance", "markdown", "heat_maps"},
-    {"browse", "diagrams", "plots", "similarity", "paper_view", "reproduce"},
-    {"figures", "page"},
-    {"paper", "serve"},
-    {"tables"},
-    {"export"},
-    {"patches"},
-    {"calls"},
-    {"cli"},
-    {"__main__"},
-]
-LEVEL = {module: level for level, modules in enumerate(ORDER) for module in modules}
+#: Packages and top modules, lowest first: each imports only itself and what stands in lines above it.
+ORDER = """
+    errors progress closure
+    records
+    runs
+    study gpus machine data
+    pipeline metrics
+    hashes fetch
+    costs models claims
+    distill paper
+    stages
+    integrity export
+    workflow
+    arguments
+    commands
+    cli
+    __main__
+"""
+LEVEL = {name: level for level, line in enumerate(ORDER.strip().splitlines()) for name in line.split()}
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py" and "profiles" not in path.parts)
 
 
-def modules() -> dict[str, Path]:
-    paths = [path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py"]
-    return {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in paths}
+def room(path: Path) -> str:
+    """The package or top module that a file is part of."""
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
 
 
-def imported(path: Path) -> set[str]:
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "repro":
-            base = node.module.removeprefix("repro").lstrip(".")
-            names = {f"{base}.{alias.name}".lstrip(".") for alias in node.names}
-            found |= {name for name in names if name in LEVEL} or ({base} & LEVEL.keys())
-    return found
+def imported_rooms(path: Path) -> set[str]:
+    import ast
+
+    names = [name for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) for name in _names(node)]
+    return {parts[1] for name in names if (parts := name.split("."))[0] == "repro" and len(parts) > 1} & LEVEL.keys()
 
 
-def test_every_module_has_its_place_in_the_order() -> None:
-    assert modules().keys() <= LEVEL.keys()
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_a_module_imports_only_its_own_package_and_those_above(path: Path) -> None:
+    own = room(path)
+    assert {other for other in imported_rooms(path) if other != own and LEVEL[other] >= LEVEL[own]} == set()
 
 
-@pytest.mark.parametrize("module", sorted(modules()))
-def test_a_module_imports_only_what_stands_above_it(module: str) -> None:
-    wrong = {other for other in imported(modules()[module]) if LEVEL[other] >= LEVEL[module]}
-    assert not wrong
+def test_inside_a_package_no_imports_run_in_a_circle() -> None:
+    from repro.closure import imports
+
+    def below(path: Path, above: tuple[Path, ...]) -> None:
+        assert path not in above, " -> ".join(one.stem for one in (*above, path))
+        for other in imports(path):
+            if room(other) == room(path):
+                below(other, (*above, path))
+
+    for path in MODULES:
+        below(path, ())
 
 
-@pytest.mark.parametrize("module", ["cli", "paper", "figures", "claims.judge", "results", "reproduce"])
+@pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
+def test_a_stage_is_the_module_of_its_name(stage: object) -> None:
+    assert (PACKAGE / "stages" / f"{stage.rule}.py").is_file()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "module", ["cli", "stages.render", "stages.figures", "stages.verdicts", "stages.results", "workflow.reproduce"]
+)
 def test_the_light_parts_never_import_torch(module: str) -> None:
     code = f"import sys, repro.{module}; sys.exit(bool({{'torch', 'anomalib', 'lightning'}} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_no_module_is_longer_than_a_reader_keeps_in_mind() -> None:
-    lengths = {name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in modules().items()}
+    lengths = {path.stem: len(path.read_text(encoding="utf-8").splitlines()) for path in MODULES}
     assert {name: length for name, length in lengths.items() if length > 400} == {}

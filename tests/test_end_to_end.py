@@ -13,11 +13,14 @@ import pytest
 import smoke
 
 from repro import study as studies
-from repro.predictions import load
-from repro.recompute import MADE
-from repro.records import Environment, Guards, Results, Verdicts
+from repro.integrity.recompute import MADE
+from repro.integrity.verify import verify
+from repro.records.environment import Environment
+from repro.records.guards import Guards
+from repro.records.predictions import load
+from repro.records.results import Results
+from repro.records.verdicts import Verdicts
 from repro.runs import PROJECT_ROOT, Cell, RunFolder, read_record, write_json
-from repro.verify import verify
 
 REPORT_FILES = (
     "results.json",
@@ -178,7 +181,7 @@ def test_the_four_published_metrics_equal_those_of_anomalibs_evaluator(
 ) -> None:
     from anomalib.engine import Engine
 
-    from repro.fit import datamodule
+    from repro.models.engine import datamodule
     from repro.models.registry import MODELS
 
     cell = Cell(variant, "leather", 0)

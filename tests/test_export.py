@@ -9,7 +9,7 @@ from sklearn.metrics import roc_auc_score
 
 from repro.errors import ReproError
 from repro.export import export, uncropped
-from repro.predictions import load
+from repro.records.predictions import load
 from repro.runs import Cell
 
 

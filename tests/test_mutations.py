@@ -12,12 +12,16 @@ from example_predictions import random_predictions
 from qdrant_client import QdrantClient
 from qdrant_client.models import Filter
 
-from repro import crossfit, metrics, receptive_field, retrieve, score
-from repro.claims.judge import judge
-from repro.predictions import Predictions
-from repro.receptive_field import Field, Layer
-from repro.records import LayerRecord, Results
+from repro.metrics import crossfit
+from repro.metrics import detection as metrics
+from repro.models import layers as receptive_field
+from repro.models.layers import Field, Layer
+from repro.records.predictions import Predictions
+from repro.records.receptive_field import LayerRecord
+from repro.records.results import Results
 from repro.runs import PROJECT_ROOT
+from repro.stages import retrieve, score
+from repro.stages.verdicts import judge
 
 
 @pytest.fixture(scope="module")

@@ -55,7 +55,7 @@ CODE = pickle.dumps(Malicious(), protocol=2)
 def test_a_checkpoint_runs_no_code_and_a_damaged_one_is_told_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variant: str, content: bytes
 ) -> None:
-    from repro.predict import load
+    from repro.stages.predict import load
 
     monkeypatch.chdir(tmp_path)
     checkpoint = tmp_path / "checkpoint.ckpt"

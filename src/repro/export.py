@@ -19,11 +19,10 @@ from rocrate.rocrate import ROCrate
 
 from repro import __version__
 from repro.errors import ReproError
-from repro.paper import read_inputs
-from repro.paper_view import Inputs
-from repro.predictions import load
+from repro.paper.inputs import Inputs, read_inputs
+from repro.paper.table import all_tables
+from repro.records.predictions import load
 from repro.runs import Cell, RunFolder, read_root, write_text
-from repro.tables import all_tables
 
 PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
 REPOSITORY = "https://github.com/HanwenLiao/eng-ai-agents-hw"

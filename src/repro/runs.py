@@ -14,10 +14,9 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from repro.coherence import faults
 from repro.errors import UNWRITABLE, ReproError, unwritable
-from repro.record import fault
-from repro.records import SCHEMA_VERSION
+from repro.records.base import SCHEMA_VERSION, fault
+from repro.records.coherence import faults
 
 RecordType = TypeVar("RecordType", bound=BaseModel)
 
@@ -105,11 +104,6 @@ class RunFolder:
 
     def cell(self, cell: Cell) -> Path:
         return self.run / "cells" / cell.key
-
-    def is_finished(self, cell: Cell, *, searched: bool) -> bool:
-        """Whether all stages of a cell have left their files; `searched` where the study has queries."""
-        stages = ("fit", "predict", "scores", *(["hits"] if searched else []))
-        return all((self.cell(cell) / f"{name}.json").is_file() for name in stages)
 
     @property
     def lock(self) -> Path:

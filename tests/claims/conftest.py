@@ -4,7 +4,8 @@ from pathlib import Path
 import example_report
 import pytest
 
-from repro.records import Results, Verdict
+from repro.records.results import Results
+from repro.records.verdicts import Verdict
 
 SETTINGS = {"teacher": "official", "penalty": "imagenette", "epochs": 5, "blur": 0.0}
 CATEGORIES = ("grid", "tile", "leather")
@@ -54,6 +55,6 @@ def with_metrics() -> Callable[..., Results]:
 
 @pytest.fixture
 def by_claim() -> Callable[[Results], dict[str, Verdict]]:
-    from repro.claims.judge import judge
+    from repro.stages.verdicts import judge
 
     return lambda results: {verdict.claim: verdict for verdict in judge(results)}

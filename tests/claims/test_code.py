@@ -4,8 +4,10 @@ from typing import Any
 import pytest
 from example_report import without
 
-from repro.receptive_field import Layer, fields
-from repro.records import LayerRecord, Results, Verdict
+from repro.models.layers import Layer, fields
+from repro.records.receptive_field import LayerRecord
+from repro.records.results import Results
+from repro.records.verdicts import Verdict
 
 ByClaim = Callable[[Results], dict[str, Verdict]]
 

@@ -6,7 +6,7 @@ from example_report import without
 from scipy.stats import t as student
 
 from repro.claims.evidence import as_published, differences, estimate, lacking, not_tested, on_official_data
-from repro.records import Results
+from repro.records.results import Results
 
 With = Callable[..., Results]
 

@@ -6,7 +6,8 @@ from example_report import without
 
 from repro.claims import numbers
 from repro.claims.evidence import Estimate
-from repro.records import Results, Verdict
+from repro.records.results import Results
+from repro.records.verdicts import Verdict
 
 ByClaim = Callable[[Results], dict[str, Verdict]]
 With = Callable[..., Results]

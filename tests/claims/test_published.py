@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from repro.claims.judge import RULES
 from repro.claims.published import CLAIMS, Published, published
 from repro.errors import ReproError
 from repro.runs import PROJECT_ROOT
+from repro.stages.verdicts import RULES
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from PIL import Image
 
 from repro.data import checks
 from repro.errors import DataError, ReproError
-from repro.records import CategoryRecord
+from repro.records.results import CategoryRecord
 
 
 def save(path: Path, side: int = 16, value: int = 200) -> Path:

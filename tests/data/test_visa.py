@@ -8,10 +8,10 @@ from PIL import Image
 
 from repro import study as studies
 from repro.data.layout import samples
-from repro.data.prepare import prepare
 from repro.data.visa import arrange
 from repro.errors import DataError, ReproError
 from repro.runs import RunFolder, read_json
+from repro.stages.data import prepare
 
 NAME = "bouchon d’oreille n° 1"
 
@@ -52,7 +52,7 @@ def test_images_and_masks_lie_as_in_mvtec_ad(root: Path, tmp_path: Path) -> None
 
 
 def test_anomalib_pairs_each_mask_with_its_image_whatever_the_letters_of_its_name(root: Path, tmp_path: Path) -> None:
-    from repro.fit import datamodule
+    from repro.models.engine import datamodule
 
     folder = RunFolder("mvtec", tmp_path)
     prepare(folder, study(root))
@@ -67,7 +67,7 @@ def test_anomalib_pairs_each_mask_with_its_image_whatever_the_letters_of_its_nam
 
 
 def test_a_folder_in_mvtec_layout_may_have_any_letters_too(root: Path, tmp_path: Path) -> None:
-    from repro.fit import datamodule
+    from repro.models.engine import datamodule
 
     (root.parent / "mvtec").rename(tmp_path / "prüfen")
     folder = RunFolder("mvtec", tmp_path)

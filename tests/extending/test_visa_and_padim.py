@@ -10,8 +10,9 @@ from example_visa import as_visa
 
 from repro import study as studies
 from repro.data import procedural
-from repro.predictions import load
-from repro.records import Results, Verdicts
+from repro.records.predictions import load
+from repro.records.results import Results
+from repro.records.verdicts import Verdicts
 from repro.runs import Cell, RunFolder, read_record
 
 NAME = "extending-test"

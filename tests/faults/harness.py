@@ -19,7 +19,8 @@ from typing import Any
 import psutil
 
 from repro import study as studies
-from repro.hashes import OF_A_CELL, Stage
+from repro.hashes import read
+from repro.pipeline import OF_A_CELL, job
 from repro.runs import HELD, PROJECT_ROOT, WRITING, Cell, RunFolder
 
 NAME = "fault-test"
@@ -176,14 +177,14 @@ class Finished:
         """Nothing that was finished may be another file now."""
         for place in sorted((FOLDER.run / "cells").glob("*/*/seed*")):
             cell = Cell.from_key(place.relative_to(FOLDER.run / "cells").as_posix())
-            for name in OF_A_CELL:
-                stage = Stage(FOLDER, name, cell)
-                record = stage.read()
+            for stage in OF_A_CELL:
+                one = job(FOLDER, stage.name, cell)
+                record = read(one)
                 # Without outputs in its record a stage was killed, be all its files there.
                 if record is None or not record.outputs:
                     continue
-                now = [[path.stat().st_ino, path.stat().st_mtime_ns] for path in stage.outputs()]
-                key = f"{name} {cell.key}"
+                now = [[path.stat().st_ino, path.stat().st_mtime_ns] for path in one.outputs if path.is_file()]
+                key = f"{stage.name} {cell.key}"
                 assert len(now) == len(record.outputs), f"{key} lost a file"
                 assert self._seen.setdefault(key, now) == now, f"{key} was done again"
         self.stages = len(self._seen)

@@ -9,11 +9,11 @@ from bad_input import altered, attempt, to_toml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repro.claims import judge
 from repro.claims.published import CLAIMS
-from repro.ledger_view import ledger
-from repro.records import Results
-from repro.references import REFERENCES, compare, references
+from repro.paper.references import REFERENCES, compare, references
+from repro.paper.sections.ledger import ledger
+from repro.records.results import Results
+from repro.stages import verdicts as judge
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,8 @@ from PIL import Image
 
 from repro import study as studies
 from repro.data.layout import samples
-from repro.data.prepare import prepare
 from repro.runs import RunFolder, read_json
+from repro.stages.data import prepare
 
 #: What a file system takes as a name.
 file_names = (st.sampled_from(MARKUP + ODD) | st.text(min_size=1, max_size=12)).filter(

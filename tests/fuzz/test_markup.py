@@ -11,9 +11,9 @@ from bad_input import MARKUP, TRIED
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from repro import paper
-from repro.page import to_html
+from repro.paper.page import to_html
 from repro.runs import RunFolder
+from repro.stages import render as paper
 
 #: Names of folders and files.
 CHARACTERS = "<>&\"'`*_[]()!#$@\\|~{}%=-+.: aä木"

@@ -11,12 +11,12 @@ from bad_input import altered, attempt, junk
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repro import paper
-from repro.claims.judge import judge
-from repro.records import Results
-from repro.regression import compare
+from repro.integrity.regression import compare
+from repro.paper.table import all_tables
+from repro.records.results import Results
 from repro.runs import RunFolder, read_record, sha256
-from repro.tables import all_tables
+from repro.stages import render as paper
+from repro.stages.verdicts import judge
 
 RECORDS = ("results", "verdicts", "guards", "environment", "figures/figures")
 

@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repro import study as studies
-from repro.results import results
-from repro.retrieve import embeddings
 from repro.runs import RunFolder, read_json, read_root, write_json, write_text
-from repro.score import judge, load
+from repro.stages.results import results
+from repro.stages.retrieve import embeddings
+from repro.stages.score import judge, load
 
 FILES = ("fit.json", "predict.json", "scores.json", "hits.json")
 NOTES = {"weights": None, "device": "cpu", "threads": 1, "packages": {"torch": "2"}}

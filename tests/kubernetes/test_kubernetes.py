@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from repro import study as studies
-from repro.reproduce import Choices, command, environment, find_profile
 from repro.runs import PROJECT_ROOT, RunFolder, write_json, write_text
+from repro.workflow.choices import Choices
+from repro.workflow.reproduce import command, environment, find_profile
 
 NAME = "kubernetes-test"
 #: As an administrator would write it; the volume is mounted where the checkout lies.

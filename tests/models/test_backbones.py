@@ -2,7 +2,7 @@ import pytest
 import timm
 import torch
 
-from repro.needs import BACKBONES
+from repro.costs.needs import BACKBONES
 
 
 @pytest.mark.parametrize("name", sorted(set(BACKBONES) - {"wide_resnet50_2"}))

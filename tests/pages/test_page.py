@@ -14,8 +14,8 @@ from axe_playwright_python.sync_playwright import Axe
 from pdfua import validate
 from playwright.sync_api import Browser, Page, Route, sync_playwright
 
-from repro import paper
 from repro.runs import PROJECT_ROOT, RunFolder
+from repro.stages import render as paper
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 browsing = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from repro.records import SCHEMA_VERSION, Assertion, Guards, Results, Verdict, Verdicts
+from repro.records.base import SCHEMA_VERSION
+from repro.records.guards import Assertion, Guards
+from repro.records.results import Results
+from repro.records.verdicts import Verdict, Verdicts
 from repro.runs import RunFolder, read_json, read_record, sha256, write_json
 
 REMAKE = "run `nox -s reproduce` to make it anew"

@@ -2,8 +2,10 @@
 
 from statistics import mean
 
-from repro.receptive_field import Layer, fields
-from repro.records import CellRecord, Fold, Results, Verdict
+from repro.models.layers import Layer, fields
+from repro.records.metrics import Fold
+from repro.records.results import CellRecord, Results
+from repro.records.verdicts import Verdict
 
 #: Cells of the published receptive-field table that are wrong: all of its output sizes.
 WRONG_CELLS = {f"rf-{layer}-output" for layer in ("conv1", "avgpool1", "conv2", "avgpool2", "conv3", "conv4")}

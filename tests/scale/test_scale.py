@@ -13,10 +13,10 @@ from pathlib import Path
 import data_set
 import pytest
 
-from repro import reproduce as workflow
 from repro import study as studies
-from repro.records import Guards
+from repro.records.guards import Guards
 from repro.runs import PROJECT_ROOT, RunFolder, read_record, write_text
+from repro.workflow import reproduce as workflow
 
 NAME, CELLS = "scale-test", 300
 #: What a cell of the simulation takes to train.
@@ -82,7 +82,7 @@ def simulation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulation]
     simulation.jobs = sum(float(row["s"]) for row in benchmarks(folder))
     for name in ("results", "verdicts", "guard --keep-going", "figures", "render"):
         simulation.costs[name] = timed([sys.executable, "-m", "repro", *name.split(), "--study", NAME])
-    for name in ("repro.cli", "repro.score", "repro.retrieve"):
+    for name in ("repro.cli", "repro.stages.score", "repro.stages.retrieve"):
         simulation.costs[f"start of a process, {name}"] = timed([sys.executable, "-c", f"import {name}"])
     yield simulation
     clear(folder)

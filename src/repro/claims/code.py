@@ -2,8 +2,8 @@
 
 from repro.claims.evidence import Judgement, as_published, not_tested, of_protocol
 from repro.claims.published import Claim, Published
-from repro.records import Results
-from repro.retrieval_records import SIGNS
+from repro.records.results import Results
+from repro.records.retrieval import SIGNS
 
 
 def similarity(claim: Claim, published: Published, results: Results) -> Judgement:

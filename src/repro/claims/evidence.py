@@ -9,7 +9,9 @@ from typing import Any
 from scipy.stats import t as student
 
 from repro.claims.published import Claim
-from repro.records import CellRecord, Interval, Results, VerdictWord
+from repro.records.metrics import Interval
+from repro.records.results import CellRecord, Results
+from repro.records.verdicts import VerdictWord
 from repro.runs import Cell
 
 #: Of a two-sided interval of 95 %.

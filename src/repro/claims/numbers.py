@@ -13,7 +13,8 @@ from repro.claims.evidence import (
     on_official_data,
 )
 from repro.claims.published import Claim, Published, siblings
-from repro.records import Interval, Results
+from repro.records.metrics import Interval
+from repro.records.results import Results
 
 
 def value(claim: Claim, published: Published, results: Results) -> Judgement:

@@ -10,9 +10,9 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 from repro.errors import ReproError
-from repro.record import Record, Score, fault
+from repro.records.base import Record, Score, fault
 
-CLAIMS = Path(__file__).parents[1] / "claims.toml"
+CLAIMS = Path(__file__).with_name("claims.toml")
 Model = Literal["efficientad", "patchcore"]
 Metric = Literal["image_auroc", "image_f1", "pixel_auroc", "pixel_f1"]
 Column = Literal["kernel", "stride", "padding", "output", "jump", "receptive_field"]

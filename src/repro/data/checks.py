@@ -16,7 +16,7 @@ from PIL import Image
 from repro.data import official
 from repro.data.layout import GOOD, Layout, Sample, samples
 from repro.errors import DataError, ReproError
-from repro.records import CategoryRecord
+from repro.records.results import CategoryRecord
 from repro.runs import fingerprint, sha256
 
 #: Modes that lose their grey levels where anomalib makes them RGB: integers of more than 8 bits, and floats.

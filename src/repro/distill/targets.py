@@ -16,7 +16,7 @@ from repro.models import lite0
 
 CHANNELS = 384
 #: The small PDN without padding: distance of its outputs' centres and the first centre, in pixels
-#: (`repro.receptive_field` derives them: jump 4, receptive field 33).
+#: (`repro.models.layers` derives them: jump 4, receptive field 33).
 JUMP, FIRST = 4, 16.0
 #: Layers whose output is taken: the first 1 x 1 convolution of a stage widens the map that the stage before it made.
 LAYERS = {"blocks.3.0.bn1": "240 channels, stride 8", "blocks.5.0.bn1": "672 channels, stride 16"}

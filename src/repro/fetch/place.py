@@ -10,7 +10,7 @@ from repro.errors import ReproError
 from repro.fetch.sources import Source
 from repro.fetch.unpack import scratch, unpack
 from repro.progress import Progress
-from repro.records import CategoryRecord
+from repro.records.results import CategoryRecord
 from repro.runs import link_or_copy, sha256, write_text, writing
 
 #: Images of Imagenette 2, for training and validation. Source: the card of the data set frgfm/imagenette.

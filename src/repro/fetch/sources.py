@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import Field
 
 from repro.errors import ReproError
-from repro.record import Record
+from repro.records.base import Record
 from repro.runs import PROJECT_ROOT
 
 TABLE = Path(__file__).with_name("sources.toml")

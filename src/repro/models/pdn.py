@@ -9,25 +9,13 @@ from anomalib.models.image.efficient_ad.torch_model import (
 )
 from torch import nn
 
-from repro.receptive_field import Layer, fields
-from repro.records import LayerRecord, NetworkRecord, ReceptiveFieldRecord
-from repro.runs import RunFolder, write_json
+from repro.models.layers import Layer, fields
+from repro.records.receptive_field import LayerRecord, NetworkRecord
 
 CHANNELS = 384
 #: That of the published table, whatever size a study trains at.
 INPUT_SIZE = 256
 NETWORKS = {"small": SmallPatchDescriptionNetwork, "medium": MediumPatchDescriptionNetwork}
-
-
-def receptive_field(folder: RunFolder) -> None:
-    """Compute and measure all four networks; leave receptive_field.json in the run folder."""
-    networks = {
-        size + ("-padded" if padding else ""): record(size, padding, INPUT_SIZE)
-        for size in NETWORKS
-        for padding in (False, True)
-    }
-    content = ReceptiveFieldRecord(input_size=INPUT_SIZE, networks=networks)
-    write_json(folder.receptive_field, content.model_dump(mode="json"))
 
 
 def record(size: str, padding: bool, input_size: int) -> NetworkRecord:

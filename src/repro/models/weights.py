@@ -18,7 +18,7 @@ from repro.fetch.fetch import fetch
 from repro.fetch.place import there
 from repro.fetch.sources import source
 from repro.models import shipped
-from repro.records import WeightsRecord
+from repro.records.weights import WeightsRecord
 from repro.runs import fingerprint, sha256, writing
 from repro.study import BackboneVariant, EfficientAdVariant, Variant
 

@@ -1,0 +1,1 @@
+"""Qdrant among all patches of a study: time, memory and recall of each engine."""

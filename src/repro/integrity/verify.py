@@ -1,0 +1,244 @@
+"""Verify: the files of a study against the hashes kept of them; names every file that is altered, missing or stale."""
+
+import shlex
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from repro.data.layout import samples
+from repro.errors import ReproError
+from repro.hashes import hashed_inputs, name_of, place, read
+from repro.models import shipped
+from repro.pipeline import Job, jobs, reported_cells
+from repro.records.hashes import StageHashes
+from repro.runs import RunFolder, read_json, sha256
+from repro.study import ProceduralData, Study, load_resolved, names
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One file that is not what was made."""
+
+    #: `unfinished`: its stage was killed; `unrecorded`: no hash was kept of it; `new`: an image that was not there.
+    kind: Literal["altered", "missing", "stale", "unfinished", "unrecorded", "new"]
+    path: Path
+    #: What makes it again, or what else repairs it.
+    hint: str
+    #: Of a stale file: the inputs that changed.
+    because: str = ""
+
+    def __str__(self) -> str:
+        because = f" ({self.because})" if self.because else ""
+        return f"{self.kind}: {self.path}{because}; {self.hint}"
+
+
+@dataclass(frozen=True)
+class Verified:
+    """How many files were compared, and what is wrong."""
+
+    files: int
+    faults: list[Fault]
+
+
+def verify(
+    folder: RunFolder, study: Study | None = None, progress: Progress | None = None, *, images: bool = True
+) -> Verified:
+    """Hash every file of a study and its report, weights whose hash is known and `images` too, and compare.
+
+    A clone without the run folder has a report alone: it is compared, and what it was made from is left out. `study` is
+    the one last run, where it is not given. Raises ReproError where no hash was kept yet.
+    """
+    check = _Check(folder, progress)
+    has_run = folder.study_file.is_file()
+    if study is None and has_run:
+        try:
+            study = load_resolved(folder)
+        except ReproError:
+            check.fault("altered", folder.study_file, again(folder))
+    found = jobs(folder, study, study.cells if study else reported_cells(folder.report))
+    check.read_records(found)
+    if not check.records and not check.faults:
+        made = any(path.is_file() for job in found for path in job.outputs)
+        what = "no hashes were kept of its files" if made else "nothing was made yet"
+        raise ReproError(what, where=f"study {folder.study}", mend=again(folder))
+    if study and has_run:
+        check.weights(study)
+    for job in found:
+        check.job(job)
+    files = len(check.hashed)
+    if study and has_run and images:
+        files += check.images(study)
+    return Verified(files, check.faults)
+
+
+def report(folder: RunFolder, progress: Progress | None = None) -> int:
+    """Print what is wrong, one line a file, and what repairs it; 1 where anything is, else 0."""
+    verified = verify(folder, progress=progress)
+    for fault in verified.faults:
+        print(fault)
+    if not verified.faults:
+        print(f"study {folder.study}: all {verified.files} files are as they were made")
+        return 0
+    wrong = f"{len(verified.faults)} files are" if len(verified.faults) > 1 else "one file is"
+    print(f"study {folder.study}: {wrong} not as made: {again(folder)}")
+    return 1
+
+
+def again(folder: RunFolder) -> str:
+    """The command that repairs everything."""
+    if folder.study not in names():
+        return "repeat the `nox -s reproduce` that made it, with its study file"
+    try:
+        root = load_resolved(folder).data.model_dump().get("root")
+    except ReproError:
+        root = None
+    given = f" --data-root {shlex.quote(root)}" if root else ""
+    return f"run `nox -s reproduce -- --study {folder.study}{given}`"
+
+
+class _Check:
+    """One comparison: hashes each file once and collects the faults."""
+
+    def __init__(self, folder: RunFolder, progress: Progress | None) -> None:
+        self._folder, self._progress = folder, progress
+        self.faults: list[Fault] = []
+        self.hashed: dict[Path, str] = {}
+        self.records: dict[Job, StageHashes] = {}
+        #: By output: the hash that the stage which made it recorded.
+        self._made: dict[Path, str] = {}
+        self._total = 0
+
+    def fault(self, kind: Literal["altered", "missing", "stale", "unfinished", "unrecorded", "new"], path: Path,
+              hint: str, because: str = "") -> None:  # fmt: skip
+        self.faults.append(Fault(kind, path, hint, because))
+
+    def read_records(self, found: list[Job]) -> None:
+        """Read the hashes of each job; a damaged record is a fault of its own."""
+        for job in found:
+            try:
+                record = read(job)
+            except ReproError:
+                self.fault("altered", place(job), _hint(job))
+                continue
+            if record is not None:
+                self.records[job] = record
+        root = self._folder.root
+        self._made = {root / name: kept for one in self.records.values() for name, kept in one.outputs.items()}
+        listed = set(self._made) | {root / name for one in self.records.values() for name in one.inputs}
+        self._total = sum(path.is_file() for path in listed)
+
+    def job(self, job: Job) -> None:
+        """Compare what one stage left."""
+        record = self.records.get(job)
+        if record is None:
+            if not self._has_fault(place(job)):
+                for path in job.outputs:
+                    if path.is_file():
+                        self.fault("unrecorded", path, _hint(job))
+        elif not record.outputs:
+            for path in [path for path in job.outputs if path.is_file()] or [place(job)]:
+                self.fault("unfinished", path, _hint(job))
+        else:
+            self._outputs(job, record, self._changed(job, record))
+
+    def _outputs(self, job: Job, record: StageHashes, changed: str) -> None:
+        for name, kept in record.outputs.items():
+            path = self._folder.root / name
+            now = self._digest(path)
+            if now is None:
+                self.fault("missing", path, _hint(job))
+            elif now != kept:
+                self.fault("altered", path, _hint(job))
+            elif changed:
+                self.fault("stale", path, _hint(job), f"made from another {changed}")
+
+    def _changed(self, job: Job, record: StageHashes) -> str:
+        """The inputs of a stage that differ from when it ran.
+
+        Of an input that another stage made, its record counts: where the file alone differs, the fault is the file's.
+        """
+        folder = self._folder
+        has_run = folder.study_file.is_file()
+        changed = []
+        for name, kept in record.inputs.items():
+            path = folder.root / name
+            if path.is_relative_to(folder.run) and not has_run:
+                continue
+            if path.is_relative_to(folder.run / "weights"):
+                # Each training places them again: a lost one is no fault, an altered one is.
+                if self._digest(path) not in (None, kept) and not self._has_fault(path):
+                    self.fault("altered", path, "delete it, the next training places it again")
+            elif self._made.get(path, self._digest(path)) != kept and not self._has_fault(path):
+                changed.append(name)
+        new = (name_of(folder, path) for path in hashed_inputs(job))
+        changed += [name for name in new if name not in record.inputs]
+        return ", ".join(sorted(changed))
+
+    def weights(self, study: Study) -> None:
+        """Compare the weights whose hash is known."""
+        seen = set()
+        for variant in study.variants.values():
+            try:
+                shipped.check_variant(variant)
+            except ReproError as error:
+                if error.where not in seen:
+                    self.fault("altered" if "SHA-256" in error.what else "missing", Path(error.where), error.mend)
+                seen.add(error.where)
+
+    def images(self, study: Study) -> int:
+        """Compare images and masks with the hashes in their category's manifest; how many there are."""
+        folder = self._folder
+        if self._has_fault(folder.data_root) or not folder.data_root.is_file():
+            return 0
+        root = Path(read_json(folder.data_root, mend="")["root"])
+        drawn = isinstance(study.data, ProceduralData)
+        if not root.is_dir():
+            hint = f"`repro data --study {study.name}` draws them" if drawn else "name their folder with --data-root"
+            self.fault("missing", root, hint, "the images")
+            return 0
+        hint = (
+            f"delete it, then `repro data --study {study.name}`" if drawn else "restore it, or train with it as it is"
+        )
+        manifests = {name: folder.manifest(name) for name in study.categories}
+        return sum(
+            self._category(root, name, read_json(manifest, mend="")["files"], hint)
+            for name, manifest in manifests.items()
+            if manifest.is_file() and not self._has_fault(manifest)
+        )
+
+    def _category(self, root: Path, category: str, files: dict[str, str], hint: str) -> int:
+        compared = 0
+        for name, kept in files.items():
+            path = root / name
+            if not path.is_file():
+                self.fault("missing", path, hint)
+                continue
+            compared += 1
+            if sha256(path) != kept:
+                self.fault("altered", path, hint)
+        for path in sorted(_present(root, category)):
+            if path.relative_to(root).as_posix() not in files and path.is_file():
+                self.fault("new", path, "remove it, or train with it")
+        return compared
+
+    def _has_fault(self, path: Path) -> bool:
+        return any(fault.path == path for fault in self.faults)
+
+    def _digest(self, path: Path) -> str | None:
+        if path not in self.hashed and path.is_file():
+            self.hashed[path] = sha256(path)
+            if self._progress:
+                self._progress(len(self.hashed), self._total)
+        return self.hashed.get(path)
+
+
+def _present(root: Path, category: str) -> Iterator[Path]:
+    for sample in samples(root, category):
+        yield from (path for path in (sample.image, sample.mask) if path is not None)
+
+
+def _hint(job: Job) -> str:
+    return f"`{job.command}` makes it"

@@ -1,0 +1,1 @@
+"""Arrays in, numbers out: detection metrics, their intervals, leak-free thresholds, ranking."""

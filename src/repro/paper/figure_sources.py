@@ -1,0 +1,35 @@
+"""Figure view: a figure's record in, the places in results.json that it is drawn from out."""
+
+from repro.paper.scope import shown_categories
+from repro.paper.trace import Source
+from repro.records.figures import FigureRecord
+from repro.records.results import Results
+
+FILE = "results.json"
+
+
+def made_from(figure: FigureRecord, results: Results) -> tuple[Source, ...]:
+    """Where a figure's numbers stand; maps and photographs lie in the run's folder and are named by these."""
+    keys = [key for key, cell in results.cells.items() if figure.category in (None, cell.category)]
+    first = [key for key in keys if results.cells[key].seed == results.seeds(results.cells[key].variant)[0]]
+    categories = shown_categories(results)
+    shown = [key for key in first if results.cells[key].category in categories]
+    match figure.kind:
+        case "pipeline":
+            return (Source("src/repro/workflow/Snakefile", ()),)
+        case "metrics":
+            return tuple(Source(FILE, ("cells", key, "metrics")) for key in keys)
+        case "distributions":
+            return tuple(Source(FILE, ("cells", key, name)) for name in ("scores", "thresholds") for key in shown)
+        case "curves" | "contact_sheet":
+            return tuple(Source(FILE, ("cells", key, "scores")) for key in shown)
+        case "heat_maps":
+            thresholds = tuple(Source(FILE, ("cells", key, "thresholds")) for key in first)
+            return (Source(FILE, ("heat_maps",)), *thresholds)
+        case "similarity":
+            found = (key for key in first if results.cells[key].variant == figure.variant and key in results.retrieval)
+            return tuple(Source(FILE, ("retrieval", key)) for key in found)
+        case "receptive_field":
+            return (Source(FILE, ("receptive_field", "networks", "small", "layers")),)
+        case "cost":
+            return (Source("../bench.json", ("pairs",)),)

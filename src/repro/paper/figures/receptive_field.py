@@ -1,0 +1,77 @@
+"""A receptive field on an image."""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+from matplotlib.patches import FancyArrowPatch
+
+from repro.paper.figures.images import Photograph
+from repro.paper.figures.sheet import SIZE, Picture, Sheet
+from repro.records.figures import FigureRecord
+from repro.records.receptive_field import NetworkRecord
+from repro.records.results import Results
+
+FIELD, NEXT = "#0072B2", "#D55E00"
+
+
+def receptive_field(results: Results, photograph: Photograph) -> Iterator[Picture]:
+    """The window of an output pixel of the small network on an image, and how the next one lies to it."""
+    network = results.receptive_field.networks.get("small")
+    if network is None or not network.layers or not results.heat_maps:
+        return
+    image, last = results.heat_maps[0].image, network.layers[-1]
+    alt = (
+        f"The window of {last.receptive_field} pixels that one output of the small network without padding sees, "
+        f"drawn on {image}, and enlarged with the window of the next output, {last.jump} pixels further; "
+        f"the first window's centre lies {last.start:g} pixels from the border."
+    )
+    record = FigureRecord(file="receptive-field.svg", kind="receptive_field", alt=alt)
+    yield record, partial(_receptive_field, network, results.receptive_field.input_size, image, photograph)
+
+
+def _receptive_field(network: NetworkRecord, size: int, image: str, photograph: Photograph) -> Sheet:
+    last = network.layers[-1]
+    side, top, left = 6.2, 0.6, 0.7
+    sheet = Sheet(side + top + 0.9)
+    # In grey: the windows are what has colours, and a vector file stays small.
+    picture = photograph(image).convert("L").convert("RGB")
+    scale = side / picture.width
+    sheet.text(left + side / 2, 0.15, f"the whole image, {size} pixels wide", side, 8)
+    # In their own pixels: a vector file need not hold them enlarged.
+    sheet.image(left, top, side, side, picture, interpolation="none")
+    field, jump = last.receptive_field, last.jump
+    first = last.start - field / 2
+    middle = last.output // 2 * jump + first
+    for corner in (first, middle, (last.output - 1) * jump + first):
+        _window(sheet, left + corner * scale, top + corner * scale, field * scale, FIELD)
+    sheet.text(left + side / 2, top + side + 0.12, "first, middle and last window on the diagonal", side)
+    # The corner of the image that holds the first two windows, enlarged.
+    shown = min(field + 3 * jump + 3, picture.width)
+    start, scale = left + side + 1.6, side / shown
+    sheet.text(start + side / 2, 0.15, f"its corner, {shown} pixels wide", side, 8)
+    sheet.image(start, top, side, side, picture.crop((0, 0, shown, shown)), interpolation="none")
+    for number, colour, dashes in ((1, NEXT, (0, (4, 2))), (0, FIELD, "-")):
+        x = start + (first + number * jump) * scale
+        _window(sheet, x, top + first * scale, field * scale, colour, dashes)
+        centre = (start + (last.start + number * jump) * scale, top + last.start * scale)
+        sheet.axes.plot(*centre, marker="o", color=colour, markersize=4, markeredgecolor="white", zorder=4)
+    y = top + last.start * scale
+    _measure(sheet, start, start + last.start * scale, y - 0.35, f"start {last.start:g}")
+    _measure(sheet, start + last.start * scale, start + (last.start + jump) * scale, y + 0.45, f"jump {jump}")
+    bottom = top + (first + field) * scale
+    _measure(sheet, start + first * scale, start + (first + field) * scale, bottom - 0.45, f"receptive field {field}")
+    sheet.text(start + side / 2, top + side + 0.12, "first window (solid) and the next one (dashed)", side)
+    return sheet
+
+
+def _window(sheet: Sheet, x: float, y: float, side: float, colour: str, dashes: object = "-") -> None:
+    sheet.square(x, y, side, "white", linewidth=2.6)
+    sheet.square(x, y, side, colour, linewidth=1.6, linestyle=dashes)
+
+
+def _measure(sheet: Sheet, x: float, to_x: float, y: float, words: str) -> None:
+    look: dict[str, Any] = {"linewidth": 1.1, "color": "black", "shrinkA": 0, "shrinkB": 0, "zorder": 5}
+    sheet.axes.add_patch(FancyArrowPatch((x, y), (to_x, y), arrowstyle="|-|", mutation_scale=2.5, **look))
+    look = {"bbox": {"facecolor": "white", "edgecolor": "none", "pad": 1.2, "alpha": 0.9}, "zorder": 6}
+    sheet.text((x + to_x) / 2, y + 0.1, words, 4, SIZE + 0.5, **look)

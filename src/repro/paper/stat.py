@@ -1,0 +1,48 @@
+"""A metric over the seeds of one variant and category, as the paper prints it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from repro.paper.trace import Source, sources, traced
+
+
+@dataclass(frozen=True)
+class Stat:
+    """Mean and half the range over `count` seeds."""
+
+    mean: float
+    half_range: float
+    count: int
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        return sources(self.mean)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Least and greatest of some numbers."""
+
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Iterable[float]) -> "Spread":
+        """The spread of numbers, traced to all of them."""
+        listed = list(values)
+        return cls(traced(min(listed), listed), traced(max(listed), listed))
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        return sources(self.low)
+
+
+def mean(values: Sequence[float]) -> float:
+    """The mean, traced to all the values."""
+    return float(fmean(values)) if not any(map(sources, values)) else traced(fmean(values), values)
+
+
+def stat(values: Sequence[float]) -> Stat:
+    """Mean and half the range of a metric over seeds."""
+    return Stat(mean(values), traced((max(values) - min(values)) / 2, values), len(values))

@@ -1,0 +1,91 @@
+"""Metrics of a cell, their intervals and its leak-free thresholds; part of results.json."""
+
+from repro.records.base import Record, Score
+
+
+class Thresholds(Record):
+    """In the units of the raw scores and maps."""
+
+    image: float
+    pixel: float
+
+
+class Metrics(Record):
+    """As the study defines them: thresholds that maximise F1 on the test images, anomalib's normalisation."""
+
+    image_auroc: Score
+    image_f1: Score
+    pixel_auroc: Score
+    pixel_f1: Score
+    #: Average precision.
+    image_ap: Score
+    pixel_ap: Score
+    #: Area under the per-region overlap curve up to a false positive rate of 0.3, divided by 0.3.
+    aupro: Score
+
+
+class RawMetrics(Record):
+    """The published metrics on raw scores, neither normalised nor clamped; F1 is the highest over `score >= t`."""
+
+    image_auroc: Score
+    image_f1: Score
+    pixel_auroc: Score
+    pixel_f1: Score
+
+
+class Interval(Record):
+    """The central 95 % over the resamples of a bootstrap, or what a verdict made of it."""
+
+    low: float
+    high: float
+
+
+class Intervals(Record):
+    """By metric: 2,000 resamples of the test images, normal and anomalous ones apart; pixels go with their image.
+
+    As `Metrics` defines them, but on scores that were not clamped.
+    """
+
+    image_auroc: Interval
+    image_f1: Interval
+    pixel_auroc: Interval
+    pixel_f1: Interval
+    image_ap: Interval
+    pixel_ap: Interval
+    aupro: Interval
+
+
+class Fold(Record):
+    """One half of the test images, judged at thresholds from the other."""
+
+    thresholds: Thresholds
+    #: The images whose F1 the thresholds maximise.
+    chosen_on: tuple[str, ...]
+    #: The images to which they are applied.
+    judged: tuple[str, ...]
+
+
+class Leak(Record):
+    """F1 at a threshold from the judged images less F1 at thresholds from the other half, in points of F1 (1/100)."""
+
+    points: float
+    low: float
+    high: float
+
+
+class SoundRecord(Record):
+    """F1 of `score >= threshold` where no image has entered the threshold that judges it."""
+
+    folds: tuple[Fold, Fold]
+    image_f1: Score
+    pixel_f1: Score
+    #: Against `raw.image_f1` and `raw.pixel_f1`, which differ in the threshold alone.
+    image_leak: Leak
+    pixel_leak: Leak
+
+
+class ImageScore(Record):
+    image: str
+    #: `good` or the defect type.
+    defect: str
+    score: float

@@ -1,0 +1,32 @@
+"""Guard: pytest asserts a report's results; every assertion goes to guards.json, failed ones too."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from repro.errors import ReproError
+from repro.records.guards import Guards
+from repro.records.results import Results
+from repro.runs import RunFolder, read_record, write_json
+
+
+def guard(folder: RunFolder) -> Guards:
+    """Run tests/report on a report folder and leave guards.json there."""
+    tests = folder.root / "tests" / "report"
+    if not tests.is_dir():
+        raise ReproError("no such folder", where=tests, mend="run from a checkout of the project")
+    # Read here first: a file that is damaged or missing is told in one line, not in pytest's many.
+    read_record(folder.report / "results.json", Results, mend="run `nox -s reproduce` to make it anew")
+    command = [sys.executable, "-m", "pytest", str(tests), "-q", "--no-header", "-p", "no:cacheprovider"]
+    with tempfile.TemporaryDirectory() as place:
+        told = Path(place) / "guards.json"
+        options = ["--report", str(folder.report), "--write-guards", str(told)]
+        outcome = subprocess.run([*command, *options], cwd=folder.root, check=False)
+        # 1 is pytest's word for failed tests: the paper shows them, so they are no error here.
+        if outcome.returncode not in (0, 1) or not told.is_file():
+            raise ReproError("pytest could not run the guards", where=tests, mend="read its output above")
+        guards = read_record(told, Guards, mend="run `nox -s guard` again")
+    write_json(folder.report / "guards.json", json.loads(guards.model_dump_json()))
+    return guards

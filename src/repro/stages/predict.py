@@ -1,0 +1,149 @@
+"""Predict: a cell's checkpoint in, raw predictions and pooled patch embeddings out. torch and anomalib stop here."""
+
+import pickle
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812
+from anomalib.data import Batch
+from anomalib.models.components import AnomalibModule
+from lightning.pytorch import Callback, LightningModule, Trainer, seed_everything
+from numpy.typing import NDArray
+
+from repro.errors import ReproError
+from repro.models.accelerate import Accelerate
+from repro.models.engine import Device, datamodule, engine_for, engine_run
+from repro.models.registry import MODELS, Model
+from repro.progress import Progress
+from repro.runs import Cell, RunFolder, write_json, writing
+from repro.study import BackboneVariant, Study, Variant
+
+
+def predict(folder: RunFolder, study: Study, cell: Cell, device: Device) -> None:
+    """Run a cell on the test images of its category; leave three files in its folder.
+
+    predictions.npz: `scores` float32 [N], `maps` float32 [N, H, W], `masks` bool [N, H, W], `labels` bool [N],
+    `images` str [N], relative to the data root. embeddings.npz: `mean` and `weighted`, the patch embeddings of an image
+    pooled evenly and by anomaly, float32 [N, D], `images`. predict.json: `preprocessing`, the steps that the checkpoint
+    puts before its network, as they call themselves.
+    """
+    checkpoint = folder.cell(cell) / "checkpoint.ckpt"
+    if not checkpoint.is_file():
+        raise ReproError("no such file", where=checkpoint, mend="run `nox -s train` first")
+    seed_everything(cell.seed, workers=True, verbose=False)
+    variant = study.variants[cell.variant]
+    entry = MODELS[variant.model]
+    model = load(variant, checkpoint)
+    data = datamodule(folder, cell.category)
+    collected = _Collect(cell, entry)
+    scratch = folder.cell(cell) / "lightning"
+    engine = engine_for(device, scratch, callbacks=[Accelerate(variant.model), collected])
+    engine_run(engine.predict, model=model, datamodule=data, return_predictions=False)
+    shutil.rmtree(scratch, ignore_errors=True)
+    arrays = collected.arrays()
+    embeddings = {name: arrays.pop(name) for name in ("mean", "weighted")}
+    _save(folder.cell(cell) / "predictions.npz", arrays)
+    _save(folder.cell(cell) / "embeddings.npz", embeddings | {"images": arrays["images"]})
+    write_json(folder.cell(cell) / "predict.json", {"preprocessing": preprocessing(model)})
+
+
+def load(variant: Variant, checkpoint: Path) -> AnomalibModule:
+    """The trained model; no code in the file is run and no other weights are looked for.
+
+    ReproError where the file holds something else than a checkpoint of the variant.
+    """
+    # The backbone's weights are in the checkpoint: its own are not asked for, they might have to be downloaded.
+    known = {"pre_trained": False} if isinstance(variant, BackboneVariant) else {}
+    try:
+        return MODELS[variant.model].module.load_from_checkpoint(checkpoint, weights_only=True, **known)
+    except (OSError, RuntimeError, ValueError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as error:
+        what = (
+            f"is no checkpoint of this variant ({str(error).splitlines()[0] if str(error) else type(error).__name__})"
+        )
+        mend = "delete it, then run `nox -s reproduce`"
+        raise ReproError(what, where=checkpoint, mend=mend) from error
+
+
+def preprocessing(model: AnomalibModule) -> list[str]:
+    """The steps of a model's own transform, for example `Resize(size=[256, 256], ...)`."""
+    transform = model.pre_processor.transform
+    return [str(step) for step in getattr(transform, "transforms", [transform])]
+
+
+def _save(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
+    with writing(path) as beside:
+        np.savez(beside, allow_pickle=False, **arrays)
+
+
+class _Collect(Callback):
+    """Gathers what each batch predicts, and listens to the network that describes patches."""
+
+    def __init__(self, cell: Cell, entry: Model) -> None:
+        self._entry = entry
+        self._category = cell.category
+        self._progress = Progress(f"predict {cell.key}", "batches")
+        self._rows: dict[str, list[NDArray[Any]]] = {}
+        self._heard: Any = None
+
+    def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        del trainer
+        self._entry.networks(pl_module)[0].register_forward_hook(self._hear)
+
+    def _hear(self, module: torch.nn.Module, inputs: Any, output: Any) -> None:
+        del module, inputs
+        self._heard = output
+
+    def on_predict_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Batch,
+        batch: Batch,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        del batch, dataloader_idx
+        # A batch of normal images alone has no masks.
+        masks = torch.zeros_like(outputs.anomaly_map.squeeze(1)) if outputs.gt_mask is None else outputs.gt_mask
+        embedding, border = self._entry.embedding(pl_module, self._heard), self._entry.border(pl_module)
+        rows = {
+            "scores": _array(outputs.pred_score).astype(np.float32).reshape(-1),
+            "maps": _array(outputs.anomaly_map.squeeze(1)).astype(np.float32),
+            "masks": _array(masks) > 0,
+            "labels": _array(outputs.gt_label).astype(bool).reshape(-1),
+            "images": np.array(["/".join([self._category, *Path(path).parts[-3:]]) for path in outputs.image_path]),
+            "mean": _array(embedding.mean(dim=(2, 3))).astype(np.float32),
+            "weighted": _array(weighted(embedding, outputs.anomaly_map, border)).astype(np.float32),
+        }
+        for name, values in rows.items():
+            self._rows.setdefault(name, []).append(values)
+        self._progress(batch_idx + 1, int(trainer.num_predict_batches[0]))
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """All rows, sorted by image name."""
+        joined = {name: np.concatenate(parts) for name, parts in self._rows.items()}
+        order = np.argsort(joined["images"])
+        return {name: values[order] for name, values in joined.items()}
+
+
+def weighted(embedding: torch.Tensor, anomaly_map: torch.Tensor, border: int = 0) -> torch.Tensor:
+    """Mean of an embedding [N, D, h, w] over positions, weighted by how anomalous each is, [N, D].
+
+    The weight of a position is by how much the map [N, 1, H, W], averaged over the position's pixels, exceeds its
+    median over the image; where it nowhere does, all positions weigh the same. `border` positions on each side of the
+    map have no embedding.
+    """
+    height, width = embedding.shape[-2:]
+    grid = F.adaptive_avg_pool2d(anomaly_map, (height + 2 * border, width + 2 * border))
+    flat = grid[..., border : border + height, border : border + width].flatten(start_dim=1)
+    above = (flat - flat.median(dim=1, keepdim=True).values).clamp(min=0)
+    weights = torch.where(above.sum(dim=1, keepdim=True) > 0, above, torch.ones_like(above))
+    weights = weights / weights.sum(dim=1, keepdim=True)
+    return torch.einsum("ndp,np->nd", embedding.flatten(start_dim=2), weights)
+
+
+def _array(tensor: torch.Tensor) -> NDArray[Any]:
+    return tensor.detach().cpu().numpy()

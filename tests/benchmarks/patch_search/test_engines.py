@@ -1,0 +1,122 @@
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from patch_search.engines import BATCH, COLLECTION, engine
+
+VECTORS = np.array([[1, 0], [0.9, 0.1], [0, 1], [-1, 0]], np.float32)
+PAYLOAD = [{"category": category, "defect": "good"} for category in ("grid", "tile", "grid", "grid")]
+
+
+def quiet(done: int, total: int) -> None:
+    assert done <= total
+
+
+@pytest.mark.parametrize("kind", ["local", "edge"])
+def test_the_nearest_come_first_and_a_filter_leaves_out_what_does_not_match(kind: str, tmp_path: Path) -> None:
+    if kind == "edge":
+        pytest.importorskip("qdrant_edge", reason="Qdrant's own engine is installed by `nox -s patches` only")
+    with engine(kind, tmp_path, 2, quantised=False) as one:
+        one.fill(VECTORS, PAYLOAD, quiet)
+        assert one.nearest(VECTORS[0], 3, None) == [0, 1, 2]
+        assert one.nearest(VECTORS[0], 3, {"category": "grid", "defect": "good"}) == [0, 2, 3]
+
+
+def test_the_local_engine_heeds_no_quantisation(tmp_path: Path) -> None:
+    """Two vectors that 8 bits cannot tell apart."""
+    vectors = np.array([[1, 1e-4], [1, 0], [0, 1]], np.float32)
+    with engine("local", tmp_path, 2, quantised=True) as one:
+        one.fill(vectors, PAYLOAD[:3], quiet)
+        assert one.nearest(vectors[0], 1, None) == [0]
+        assert one.nearest(vectors[1], 1, None) == [1]
+
+
+class _Server(ThreadingHTTPServer):
+    """No Qdrant: it says yes to everything and keeps what it was asked, so that requests can be looked at."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.asked: list[tuple[str, str, Any]] = []
+        self.status = ["yellow", "green"]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+
+    def _answer(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.server.asked.append((self.command, self.path.partition("?")[0], json.loads(body) if body else None))
+        result: Any = True
+        if self.path.endswith("/exists"):
+            result = {"exists": False}
+        elif self.path.endswith("/query"):
+            result = {"points": [{"id": 7, "version": 0, "score": 1.0}]}
+        elif self.command == "PUT" and ("/points" in self.path or "/index" in self.path):
+            result = {"operation_id": 0, "status": "completed"}
+        elif self.command == "GET":
+            status = self.server.status.pop(0) if len(self.server.status) > 1 else self.server.status[0]
+            params = {"params": {}, "hnsw_config": {"m": 16, "ef_construct": 100, "full_scan_threshold": 1}}
+            config = params | {"optimizer_config": {"deleted_threshold": 0.2, "vacuum_min_vector_number": 1}}
+            config["optimizer_config"] |= {"default_segment_number": 0, "flush_interval_sec": 5}
+            result = {"status": status, "optimizer_status": "ok", "segments_count": 1, "config": config}
+            result |= {"payload_schema": {}}
+        answer = json.dumps({"result": result, "status": "ok", "time": 0.0}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    do_GET = do_PUT = do_POST = do_DELETE = _answer  # noqa: N815
+
+    def log_message(self, *arguments: Any) -> None:
+        del arguments
+
+
+@pytest.fixture
+def server() -> Iterator[_Server]:
+    with _Server() as one:
+        thread = threading.Thread(target=one.serve_forever, args=(0.01,))
+        thread.start()
+        yield one
+        one.shutdown()
+        thread.join()
+
+
+def test_what_a_server_is_asked_for(server: _Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The requests alone: what a server makes of them, a run against one measures."""
+    monkeypatch.setattr("patch_search.engines.POLL", 0.0)
+    count = BATCH + 1
+    vectors = np.ones((count, 2), np.float32)
+    url = f"http://127.0.0.1:{server.server_port}"
+    with engine("server", tmp_path, 2, quantised=True, url=url) as one:
+        one.fill(vectors, [{"category": "grid", "defect": "good"}] * count, quiet)
+        assert one.nearest(vectors[0], 5, {"category": "grid"}) == [7]
+    place = f"/collections/{COLLECTION}"
+    asked = [(method, path) for method, path, _ in server.asked]
+    assert asked == [
+        ("GET", f"{place}/exists"),
+        ("PUT", place),
+        ("PUT", f"{place}/index"),
+        ("PUT", f"{place}/index"),
+        ("PUT", f"{place}/points"),
+        ("PUT", f"{place}/points"),
+        # Until it says that all is indexed.
+        ("GET", place),
+        ("GET", place),
+        ("POST", f"{place}/points/query"),
+        ("DELETE", place),
+    ]
+    bodies = [body for _, _, body in server.asked]
+    assert bodies[1]["vectors"] == {"size": 2, "distance": "Cosine", "on_disk": True}
+    assert bodies[1]["quantization_config"] == {"scalar": {"type": "int8", "quantile": 0.99, "always_ram": True}}
+    assert {bodies[2]["field_name"], bodies[3]["field_name"]} == {"category", "defect"}
+    assert [len(body["batch"]["ids"]) for body in bodies[4:6]] == [BATCH, 1]
+    assert bodies[8]["limit"] == 5
+    assert bodies[8]["filter"]["must"] == [{"key": "category", "match": {"value": "grid"}}]
+    assert bodies[8]["params"]["quantization"] == {"rescore": True, "oversampling": 2.0}

@@ -1,0 +1,33 @@
+from itertools import permutations
+from statistics import fmean
+
+import pytest
+
+from repro.metrics.ranking import chance, measured
+
+
+def test_measures_of_a_ranking_counted_by_hand() -> None:
+    found = measured([[True, False, True, False, False, False, True]])
+    assert found.precision_at_1 == 1.0
+    assert found.precision_at_5 == pytest.approx(2 / 5)
+    # Precision at the places of the relevant: 1, 2/3, 3/7.
+    assert found.mean_average_precision == pytest.approx((1 + 2 / 3 + 3 / 7) / 3, abs=1e-6)
+    assert found.recall_at_5 == pytest.approx(2 / 3, abs=1e-6)
+
+
+@pytest.mark.parametrize(("count", "relevant"), [(7, 3), (6, 1), (6, 6), (3, 2), (2, 1), (2, 2), (1, 1)])
+def test_chance_is_the_mean_over_all_orders(count: int, relevant: int) -> None:
+    ranking = [True] * relevant + [False] * (count - relevant)
+    every = [measured([order]) for order in permutations(ranking)]
+    for name, value in chance([ranking]):
+        assert value == pytest.approx(fmean(getattr(one, name) for one in every), abs=1e-5), name
+
+
+def test_a_query_to_which_nothing_is_relevant_is_left_out() -> None:
+    assert measured([[False, False], [True, False]]) == measured([[True, False]])
+    assert chance([[False, False], [True, False]]) == chance([[True, False]])
+
+
+def test_without_any_query_to_judge_every_measure_is_nought() -> None:
+    for found in (measured([]), measured([[False, False]]), chance([[False]])):
+        assert {value for _, value in found} == {0.0}

@@ -1,0 +1,18 @@
+from repro.paper.sections.cost import cost
+from repro.records.costs import Bench, PublishedCost
+
+
+def test_the_published_study_is_printed_as_it_was_estimated() -> None:
+    bench = Bench(
+        schema_version=1,
+        processor="one",
+        threads=2,
+        packages={},
+        rate=1.0,
+        pairs=(),
+        published=(PublishedCost(model="efficientad", anomalib_seconds=3.0, seconds=2.0),),
+        runs={},
+    )
+    found = cost(bench, "embedded", {})
+    assert found is not None
+    assert found["published"] == {"seconds": {"efficientad": 2.0}, "anomalib_seconds": {"efficientad": 3.0}}

@@ -1,0 +1,135 @@
+"""Numbers in the paper come from records: what is typed by hand is caught."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import example_report
+import jinja2
+import pytest
+
+from repro.errors import ReproError
+from repro.paper import markdown
+from repro.paper.stat import Spread, Stat
+from repro.paper.trace import Source, traced
+from repro.stages import render as paper
+
+PLACE = Source("results.json", ("a",))
+
+
+def written(folder: Path, text: str, **content: Any) -> markdown.Written:
+    (folder / "paper.md.jinja").write_text(text, encoding="utf-8")
+    return markdown.write(content, folder, lambda _: {})
+
+
+def test_a_result_typed_into_the_papers_own_template_stops_the_build(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = example_report.build(tmp_path)
+    templates = tmp_path / "templates"
+    shutil.copytree(paper.TEMPLATES, templates)
+    template = templates / "paper.md.jinja"
+    text = template.read_text(encoding="utf-8")
+    template.write_text(text.replace("lists the metrics", "lists the metrics, 0.9833 on grid", 1), encoding="utf-8")
+    monkeypatch.setattr(paper, "TEMPLATES", templates)
+    with pytest.raises(ReproError, match=r"0\.9833 is typed by hand") as caught:
+        paper.render(folder)
+    assert "paper.md.jinja, line" in str(caught.value.where)
+    assert not (folder.report / "paper.md").exists()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "reaches 0.97 on grid",
+        "reaches 97 % on grid",
+        "| grid | 0.9700 |",
+        "in 3 of 4 categories",
+        "{{ '0.97' }}",
+        "{{ 0.97 }}",
+        "{% set best = 0.97 %}{{ best }}",
+    ],
+)
+def test_numbers_in_template_text_are_caught(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ReproError, match="typed by hand"):
+        written(tmp_path, text)
+
+
+@pytest.mark.parametrize("text", ["F1 and P@5", "WideResNet-101", "SHA-256", "{{ loop_ }}", "EfficientNet-Lite0"])
+def test_numbers_in_names_are_let_through(tmp_path: Path, text: str) -> None:
+    assert written(tmp_path, text, loop_="x").plain
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("{{ value }}", 3),
+        ("{{ value }}", 0.97),
+        ("{{ value }}", "0.97"),
+        ("{{ value | score }}", 0.97),
+        ("{{ 97 }}", None),
+        ("{{ items | length }}", None),
+        ("{{ [value] | series }}", 5),
+    ],
+)
+def test_a_value_without_a_source_is_refused(tmp_path: Path, text: str, value: Any) -> None:
+    with pytest.raises(ReproError, match="comes from no record"):
+        written(tmp_path, text, value=value, items=[1])
+
+
+def test_a_traced_number_is_marked_and_its_source_kept(tmp_path: Path) -> None:
+    made = written(tmp_path, "at {{ value | score }}", value=traced(0.5, PLACE))
+    assert made.plain == "at 0.5000\n"
+    assert made.marked == 'at <a class="n" data-n="0">0.5000</a>\n'
+    assert made.sources == [(PLACE,)]
+
+
+def test_each_number_in_a_sentence_of_a_record_is_marked(tmp_path: Path) -> None:
+    made = written(tmp_path, "{{ value | stated }}", value=traced("at most 2 of 30, F1 aside", PLACE))
+    assert made.plain == "at most 2 of 30, F1 aside\n"
+    assert [found[2] for found in markdown.MARK.finditer(made.marked)] == ["2", "30"]
+
+
+def test_a_reference_to_what_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ReproError, match="points to table nowhere"):
+        written(tmp_path, '{{ table("here") }} x {{ see("table", "nowhere") }}')
+
+
+def test_sections_and_appendices_are_numbered_and_pointed_to(tmp_path: Path) -> None:
+    text = '{{ see("section", "b") }}, {{ see("appendix", "c") }}\n{{ section("a") }} A\n{{ section("b") }} B\n'
+    plain = written(tmp_path, text + '{{ appendix("c") }} C').plain.replace("\N{NO-BREAK SPACE}", " ")
+    assert plain == "Section 2, Appendix A\n## 1 A\n## 2 B\n## Appendix A: C\n"
+
+
+def test_the_templates_as_they_are_hold_no_number() -> None:
+    for template in paper.TEMPLATES.glob("*.jinja"):
+        markdown.lint(jinja2.Environment(), template)
+
+
+@pytest.mark.parametrize(
+    ("text", "marked"),
+    [
+        ("plain", "plain"),
+        ("0.9833", "0.9833"),
+        ("- item", "\\- item"),
+        ("12. item", "12\\. item"),
+        ("a\n\nb", "a b"),
+        ("http://x", "http\\://x"),
+        ("&amp;", "\\&amp;"),
+    ],
+)
+def test_escape_leaves_alone_what_means_nothing(text: str, marked: str) -> None:
+    assert markdown.escape(text) == marked
+
+
+def test_numbers_are_written_as_a_reader_expects() -> None:
+    assert markdown.score(Stat(0.98331, 0.01, 1)) == "0.9833"
+    assert markdown.score(Stat(0.5, 0.01, 2)) == "0.5000 ±\N{NO-BREAK SPACE}0.0100"
+    assert markdown.score(Spread(0.1, 0.10001)) == "0.1000"
+    assert markdown.percent(Spread(0.5, 1.0)) == "50.0\N{NO-BREAK SPACE}% to 100.0\N{NO-BREAK SPACE}%"
+    assert markdown.signed(-0.00001) == "0.0000"
+    assert markdown.signed(-0.5) == "−0.5000"
+    assert markdown.duration(59.6) == "60\N{NO-BREAK SPACE}seconds"
+    assert markdown.duration(600) == "10\N{NO-BREAK SPACE}minutes"
+    assert markdown.memory(1611) == "1.6\N{NO-BREAK SPACE}GB"
+    assert markdown.Printer().series(["a", "b", "c"]) == "a, b and c"

@@ -1,0 +1,52 @@
+import resource
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import example_report
+import pytest
+
+from repro.errors import ReproError
+from repro.runs import PROJECT_ROOT, RunFolder, read_json
+from repro.stages.guard import guard
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    """A report beside the guards of this checkout."""
+    (tmp_path / "tests").symlink_to(PROJECT_ROOT / "tests")
+    return example_report.build(tmp_path)
+
+
+def test_every_assertion_is_kept_failed_ones_too(folder: RunFolder) -> None:
+    found = guard(folder)
+    assert found.failed > 0
+    assert len(found.assertions) == found.passed + found.failed
+    assert read_json(folder.report / "guards.json", mend="") == found.model_dump(mode="json")
+
+
+def test_a_disk_that_takes_no_more_is_told_and_the_old_outcome_stays(folder: RunFolder) -> None:
+    before = (folder.report / "guards.json").read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, hard))
+
+    def run(*arguments: Any, **options: Any) -> Any:
+        done = subprocess_run(*arguments, **options)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 10, hard))
+        return done
+
+    subprocess_run = subprocess.run
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(subprocess, "run", run)
+        try:
+            with pytest.raises(ReproError, match=r"guards\.json: cannot be written \(File too large\)"):
+                guard(folder)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (folder.report / "guards.json").read_bytes() == before
+
+
+def test_guards_that_end_without_a_word_are_told(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 0))
+    with pytest.raises(ReproError, match="pytest could not run the guards; read its output above"):
+        guard(folder)
