@@ -3,6 +3,7 @@
 
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from random import randrange
 
@@ -14,134 +15,134 @@ nox.options.sessions = ["lint", "tests"]
 
 CONSTRAINTS = "--constraint=constraints.txt"
 PROJECT = nox.project.load_toml("pyproject.toml")
-
-# Folders of tests with a session of their own.
-HEAVIER = (
-    "bench",
-    "extending",
-    "faults",
-    "gpu",
-    "kubernetes",
-    "pages",
-    "proofs",
-    "scale",
-    "slurm",
-)
-LIGHTER = [f"--ignore=tests/{folder}" for folder in HEAVIER]
+GROUPS = PROJECT["dependency-groups"]
+EXTRAS = PROJECT["project"]["optional-dependencies"]
 
 # One environment for all that needs torch: it is several gigabytes large. Nox gives each session its own, so these
-# sessions have none from Nox and share this one.
+# sessions have none from Nox and share this one, which none of them changes.
 STUDY = Path(".nox") / "study"
-BIN = STUDY / ("Scripts" if sys.platform == "win32" else "bin")
-heavy = nox.session(venv_backend="none")
+SCRIPTS = "Scripts" if sys.platform == "win32" else "bin"
+
+# What `nox -s "proof(NAME)"` runs, and the packages that it needs beside the study's.
+PROOFS: dict[str, tuple[Sequence[str], Sequence[str]]] = {
+    # The coreset against anomalib's on 40,000 real patches; ten minutes.
+    "coreset": (["pytest", "tests/proofs"], []),
+    # The smoke study with two threads and with another anomalib; ten minutes.
+    "drift": (["python", "benchmarks/drift.py"], []),
+    # A folder in VisA layout and a third model through every stage; three minutes.
+    "extending": (["pytest", "tests/extending"], []),
+    # Kills the smoke study at random moments, lets disk and memory run out; a quarter of an hour.
+    "faults": (["pytest", "tests/faults", "-s", "-x"], []),
+    # Thousands of bad inputs; the seed is printed.
+    "fuzz": (["pytest", "tests/fuzz", "--hypothesis-profile=thorough"], []),
+    # The GPU's path: simulated anywhere, for real where there is one; skips say why.
+    "gpu": (["pytest", "tests/gpu", "-rs"], []),
+    # What the Kubernetes profile asks a cluster for; no pod runs.
+    "kubernetes": (["pytest", "tests/kubernetes"], EXTRAS["kubernetes"]),
+    # Mutants of what decides numbers and verdicts; resumes, takes an hour.
+    "mutation": (["mutmut", "run", "--max-children=1"], []),
+    # The page in Chromium and the PDF against PDF/UA-1; two minutes. Debian: apt-get install chromium.
+    "pages": (["pytest", "tests/pages"], GROUPS["pages"]),
+    # Qdrant among all patches of a trained study; minutes to an hour.
+    "patches": (["python", "-m", "patch_search"], GROUPS["patches"]),
+    # 300 cells with made-up training through the workflow; ten minutes.
+    "scale": (["pytest", "tests/scale"], []),
+    # The smoke study on a Slurm cluster on this machine, one node lost; ten minutes. apt-get install slurm-wlm munge.
+    "slurm": (["pytest", "tests/slurm"], EXTRAS["slurm"]),
+}
+# Folders of tests that proofs run.
+HEAVIER = ("extending", "faults", "gpu", "kubernetes", "pages", "proofs", "scale", "slurm")
 
 
 def run(session: nox.Session, command: str, *arguments: str) -> None:
-    """Run a command of the shared environment, installed anew where pyproject.toml or constraints.txt changed."""
+    """Run a command of the shared environment, installed again where pyproject.toml or constraints.txt changed."""
     wanted = Path("pyproject.toml").read_text(encoding="utf-8") + Path("constraints.txt").read_text(encoding="utf-8")
     installed = STUDY / "installed.txt"
     if not installed.is_file() or installed.read_text(encoding="utf-8") != wanted:
         session.log("installing the study's environment; the first time takes minutes and several gigabytes")
-        if not BIN.is_dir():
+        if not (STUDY / SCRIPTS).is_dir():
             session.run(sys.executable, "-m", "venv", str(STUDY))
         groups = nox.project.dependency_groups(PROJECT, "test")
-        session.run(str(BIN / "python"), "-m", "pip", "install", CONSTRAINTS, "--editable=.[study]", *groups)
+        session.run(str(STUDY / SCRIPTS / "python"), "-m", "pip", "install", CONSTRAINTS, "-e", ".[study]", *groups)
         installed.write_text(wanted, encoding="utf-8")
-    session.run(str(BIN / command), *arguments)
+    session.run(str(STUDY / SCRIPTS / command), *arguments)
 
 
-@heavy
+def above(session: nox.Session, name: str, packages: Sequence[str]) -> Path:
+    """An environment with some more packages on top of the shared one, which stays as it is; its folder of scripts."""
+    run(session, "python", "--version")
+    folder = Path(".nox") / f"study-{name}"
+    if not (folder / SCRIPTS).is_dir():
+        session.run(sys.executable, "-m", "venv", str(folder))
+        site = "import sysconfig; print(sysconfig.get_path('purelib'))"
+        below, here = (
+            session.run(str(one / SCRIPTS / "python"), "-c", site, silent=True).strip() for one in (STUDY, folder)
+        )
+        Path(here, "study.pth").write_text(f"import site; site.addsitedir({below!r})\n", encoding="utf-8")
+    session.run(str(folder / SCRIPTS / "python"), "-m", "pip", "install", "--quiet", CONSTRAINTS, *packages)
+    return folder / SCRIPTS
+
+
+@nox.session(venv_backend="none", tags=["paper"])
 def reproduce(session: nox.Session) -> None:
     """Train, evaluate, search, draw and write the paper: report/<study>/paper.pdf."""
     run(session, "repro", "reproduce", *session.posargs)
 
 
-@heavy
-def fetch(session: nox.Session) -> None:
-    """Bring MVTec AD, Imagenette, teachers and timm weights to their places, 7 GB in all: nox -s fetch -- NAME."""
-    run(session, "repro", "fetch", *session.posargs)
-
-
-@heavy
+@nox.session(venv_backend="none", tags=["paper"])
 def train(session: nox.Session) -> None:
     """Train the cells of a study that are missing or out of date."""
     run(session, "repro", "reproduce", "--until=train", *session.posargs)
 
 
-@heavy
+@nox.session(venv_backend="none", tags=["paper"])
 def evaluate(session: nox.Session) -> None:
     """Bring results.json and verdicts.json up to date."""
     run(session, "repro", "reproduce", "--until=evaluate", *session.posargs)
 
 
-@heavy
+@nox.session(venv_backend="none", tags=["paper"])
 def figures(session: nox.Session) -> None:
     """Bring the figures up to date."""
     run(session, "repro", "reproduce", "--until=figures", *session.posargs)
 
 
-@heavy
-def ablate(session: nox.Session) -> None:
-    """Measure what the weights and a blur change, about half an hour on two cores; every paper shows it."""
-    run(session, "repro", "reproduce", "--study=ablation", "--until=evaluate", *session.posargs)
-
-
-@heavy
-def distill(session: nox.Session) -> None:
-    """Distil EfficientAD's teacher anew from the images that come with packages: less than two hours on two cores."""
-    run(session, "repro", "distill", *session.posargs)
-
-
-@nox.session
+@nox.session(tags=["paper"])
 def render(session: nox.Session) -> None:
     """Write the paper from the JSON and figures of a report folder; needs no torch."""
     session.install(CONSTRAINTS, "--editable=.")
     session.run("repro", "render", *session.posargs)
 
 
-@nox.session
-def view(session: nox.Session) -> None:
-    """Serve the paper's page on this machine, and print its address."""
-    session.install(CONSTRAINTS, "--editable=.")
-    session.run("repro", "view", *session.posargs)
+@nox.session(venv_backend="none", tags=["paper"])
+def ablate(session: nox.Session) -> None:
+    """Measure what the weights and a blur change, about half an hour on two cores; every paper shows it."""
+    run(session, "repro", "reproduce", "--study=ablation", "--until=evaluate", *session.posargs)
 
 
-@heavy
-def export(session: nox.Session) -> None:
-    """Write a crate with tables as CSV and anomaly maps as TIFF: nox -s export -- FOLDER."""
-    run(session, "repro", "export", *session.posargs)
+@nox.session(venv_backend="none", tags=["paper"])
+def fetch(session: nox.Session) -> None:
+    """Bring data sets and weights to their places; nothing else downloads: nox -s fetch -- NAME."""
+    run(session, "repro", "fetch", *session.posargs)
 
 
-@nox.session
-def pages(session: nox.Session) -> None:
-    """Test the paper's page in Chromium (Debian: apt install chromium), and the PDF against PDF/UA-1."""
-    groups = nox.project.dependency_groups(PROJECT, "pages")
-    session.install(CONSTRAINTS, "--editable=.", *groups)
-    session.run("pytest", "tests/pages", *session.posargs)
+@nox.session(venv_backend="none", tags=["paper"])
+def repro(session: nox.Session) -> None:
+    """Run any command of `repro`, for example: nox -s repro -- view, verify, export FOLDER, --help."""
+    run(session, "repro", *session.posargs)
 
 
-@heavy
-def guard(session: nox.Session) -> None:
-    """Assert what must hold of a results.json, with pytest; exit 1 where it does not."""
-    run(session, "repro", "guard", *session.posargs)
-
-
-@heavy
-def regression(session: nox.Session) -> None:
-    """Compare a results.json with the committed baseline; exit 1 on a regression."""
-    run(session, "repro", "regression", *session.posargs)
-
-
-@heavy
+@nox.session(venv_backend="none", tags=["checks"])
 def tests(session: nox.Session) -> None:
-    """Run the tests, one real end-to-end study among them."""
+    """Run the tests, one real end-to-end study among them; `-- --cov` measures branch coverage."""
     # A process a core with one thread each: most tests are short, and many threads on few cores wait for each other.
     session.env["OMP_NUM_THREADS"] = "1"
     side_by_side = ["--numprocesses=auto", "--maxprocesses=4", "-p", "no:benchmark"]
-    run(session, "pytest", *side_by_side, *LIGHTER, *session.posargs)
+    lighter = [f"--ignore=tests/{folder}" for folder in HEAVIER]
+    run(session, "pytest", *side_by_side, *lighter, *session.posargs)
 
 
-@nox.session
+@nox.session(tags=["checks"])
 def lint(session: nox.Session) -> None:
     """Lint, check the format and the types."""
     groups = nox.project.dependency_groups(PROJECT, "lint")
@@ -151,19 +152,19 @@ def lint(session: nox.Session) -> None:
     session.run("mypy")
 
 
-@heavy
-def verify(session: nox.Session) -> None:
-    """Name each file of a study that is altered, missing or stale; exit 1 where any is."""
-    run(session, "repro", "verify", *session.posargs)
+@nox.session(venv_backend="none", tags=["checks"])
+def guard(session: nox.Session) -> None:
+    """Assert what must hold of a results.json, with pytest; exit 1 where it does not."""
+    run(session, "repro", "guard", *session.posargs)
 
 
-@heavy
-def drift(session: nox.Session) -> None:
-    """Run the smoke study again, with two threads and with another anomalib, and tabulate what moved; ten minutes."""
-    run(session, "python", "-m", "drift")
+@nox.session(venv_backend="none", tags=["checks"])
+def regression(session: nox.Session) -> None:
+    """Compare a results.json with the committed baseline; exit 1 on a regression."""
+    run(session, "repro", "regression", *session.posargs)
 
 
-@nox.session
+@nox.session(tags=["checks"])
 def audit(session: nox.Session) -> None:
     """Check that constraints.txt pins all that is installed and nothing else, and ask for known vulnerabilities."""
     groups = nox.project.dependency_groups(PROJECT, "audit")
@@ -172,98 +173,39 @@ def audit(session: nox.Session) -> None:
     session.run("python", "-m", "repro.integrity.audit")
 
 
-@heavy
-def prove(session: nox.Session) -> None:
-    """Prove the exact paths equal to anomalib's where that takes long: about ten minutes on two cores."""
-    run(session, "pytest", "tests/proofs", *session.posargs)
-
-
-@heavy
-def patches(session: nox.Session) -> None:
-    """Measure Qdrant among all patches of a trained study, at 10,000 and 100,000 vectors or as --sizes says."""
-    run(session, "python", "-m", "pip", "install", CONSTRAINTS, *nox.project.dependency_groups(PROJECT, "patches"))
-    run(session, "repro", "patches", *session.posargs)
-
-
-@heavy
-def gpu(session: nox.Session) -> None:
-    """Test the GPU's path: simulated anywhere, for real (-m gpu) where there is one; skips say why."""
-    run(session, "pytest", "tests/gpu", "-rs", *session.posargs)
-
-
-@heavy
-def extending(session: nox.Session) -> None:
-    """Run a folder in VisA layout and a third model through every stage: some minutes on two cores."""
-    run(session, "pytest", "tests/extending", *session.posargs)
-
-
-@heavy
-def faults(session: nox.Session) -> None:
-    """Kill the smoke study at random moments, let disk and memory run out, and compare with an undisturbed run."""
-    run(session, "pytest", "tests/faults", "-s", "-x", *session.posargs)
-
-
-@heavy
-def slurm(session: nox.Session) -> None:
-    """Run the smoke study on a Slurm cluster of two nodes on this machine, and lose one: about ten minutes."""
-    lacking = [name for name in ("munged", "slurmctld", "slurmd", "sbatch", "srun") if shutil.which(name) is None]
-    if lacking:
-        session.error(f"{', '.join(lacking)} not found: apt-get install slurm-wlm munge")
-    run(session, "python", "-m", "pip", "install", "--quiet", CONSTRAINTS, "--editable=.[slurm]")
-    run(session, "pytest", "tests/slurm", *session.posargs)
-
-
-@heavy
-def kubernetes(session: nox.Session) -> None:
-    """Test what the Kubernetes profile asks a cluster for; a server on the loopback takes it, and no pod runs."""
-    run(session, "python", "-m", "pip", "install", "--quiet", CONSTRAINTS, "--editable=.[kubernetes]")
-    run(session, "pytest", "tests/kubernetes", *session.posargs)
-
-
-@heavy
-def simulate(session: nox.Session) -> None:
-    """Run 300 cells with made-up training through the workflow: what it adds to a cell; about ten minutes."""
-    run(session, "pytest", "tests/scale", *session.posargs)
-
-
-@heavy
-def fuzz(session: nox.Session) -> None:
-    """Try thousands of bad inputs, drawn by Hypothesis from a seed that is printed; the table goes to runs/."""
-    given = [] if any(one.startswith("--hypothesis-seed") for one in session.posargs) else [randrange(2**32)]
-    seed = [f"--hypothesis-seed={number}" for number in given]
-    run(session, "pytest", "tests/fuzz", "--hypothesis-profile=thorough", *seed, *session.posargs)
-
-
-@heavy
-def coverage(session: nox.Session) -> None:
-    """Measure branch coverage of the whole suite, the stages' processes among it; fails below 90 %."""
-    run(session, "coverage", "erase")
-    run(session, "coverage", "run", "-m", "pytest", *LIGHTER, *session.posargs)
-    run(session, "coverage", "combine", "--quiet")
-    run(session, "coverage", "report")
-
-
-@heavy
-def mutate(session: nox.Session) -> None:
-    """Mutate what decides numbers and verdicts, and name the mutants that no test notices; resumes, takes an hour."""
-    run(session, "mutmut", "run", "--max-children=1", *session.posargs)
-    run(session, "mutmut", "results")
-
-
-@heavy
+@nox.session(venv_backend="none", tags=["measure"])
 def bench(session: nox.Session) -> None:
     """Measure the costly steps, anomalib's beside ours, into report/bench.json; some minutes, nothing depends on it."""
     measured = Path("runs") / "benchmark.json"
     measured.parent.mkdir(exist_ok=True)
-    run(
-        session,
-        "pytest",
-        "tests/bench",
-        f"--benchmark-json={measured}",
-        "--benchmark-columns=min,median",
-        *session.posargs,
-    )
+    columns = "--benchmark-columns=min,median"
+    run(session, "pytest", "benchmarks", f"--benchmark-json={measured}", columns, *session.posargs)
     run(session, "repro", "bench", str(measured))
+
+
+@nox.session(venv_backend="none", tags=["proof"])
+@nox.parametrize("name", list(PROOFS), ids=list(PROOFS))
+def proof(session: nox.Session, name: str) -> None:
+    """Prove what takes long or needs more than Python: minutes to an hour each, weekly in CI."""
+    command, packages = PROOFS[name]
+    needed = {"slurm": ("munged", "slurmctld", "slurmd", "sbatch", "srun")}.get(name, ())
+    if lacking := [one for one in needed if shutil.which(one) is None]:
+        session.error(f"{', '.join(lacking)} not found: apt-get install slurm-wlm munge")
+    more = list(session.posargs)
+    if name == "fuzz" and not any(one.startswith("--hypothesis-seed") for one in more):
+        more.append(f"--hypothesis-seed={randrange(2**32)}")
+    session.env["PYTHONPATH"] = str(Path("benchmarks").resolve())
+    if packages:
+        session.run(str(above(session, name, packages) / "python"), *_as_module(command), *more)
+    else:
+        run(session, command[0], *command[1:], *more)
+    if name == "mutation":
+        run(session, "mutmut", "results")
+
+
+def _as_module(command: Sequence[str]) -> list[str]:
+    """How Python runs a command: the script of an environment below knows only its own packages."""
+    return list(command[1:]) if command[0] == "python" else ["-m", *command]
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ def table(first: Circumstances, others: Iterable[Circumstances], cells: Sequence
     lines = ["| against one thread | cell | what | largest difference | of its range |", "|---|---|---|---|---|"]
     for other in others:
         for cell in cells:
-            fit = read_json(other.folder.cell(cell) / "fit.json", mend="run `nox -s drift`")
+            fit = read_json(other.folder.cell(cell) / "fit.json", hint="run `nox -s drift`")
             said = f"{other.name.replace('-', ' ')} (anomalib {fit['packages']['anomalib']}, threads {fit['threads']})"
             files = ("checkpoint.ckpt", "fit.json") if other.anomalib else FILES
             found = differences(first.folder.cell(cell), other.folder.cell(cell), files)
@@ -86,7 +86,7 @@ def _row(one: Difference) -> str:
 
 def _call(command: list[str], environment: dict[str, str]) -> None:
     if subprocess.run(command, env=environment, cwd=PROJECT_ROOT, check=False).returncode:
-        raise ReproError("failed, see above", where=" ".join(command[1:4]), mend="mend it and run `nox -s drift` again")
+        raise ReproError("failed, see above", where=" ".join(command[1:4]), hint="mend it and run `nox -s drift` again")
 
 
 def main() -> None:

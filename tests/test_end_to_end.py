@@ -57,7 +57,7 @@ def test_every_file_of_the_report_is_there_and_of_its_schema(smoke_run: smoke.Ru
     report = smoke_run.folder.report
     assert [name for name in REPORT_FILES if not (report / name).is_file()] == []
     for name, kind in (("results", Results), ("verdicts", Verdicts), ("guards", Guards), ("environment", Environment)):
-        read_record(report / f"{name}.json", kind, mend="")
+        read_record(report / f"{name}.json", kind, hint="")
     assert (report / "paper.pdf").read_bytes().startswith(b"%PDF-")
     assert not [path for path in (report / "figures").iterdir() if path.stat().st_size > 200_000]
 
@@ -136,7 +136,7 @@ def test_doing_the_work_again_gives_the_same_bytes(smoke_run: smoke.Run) -> None
     assert {fault.path for fault in verify(folder).faults if fault.kind == "altered"} == {checkpoint, hits}
     done = smoke.reproduce(smoke_run.study_path)
     assert done.returncode == 0, done.stdout
-    assert f"altered: {checkpoint}; it is made anew" in done.stdout
+    assert f"altered: {checkpoint}; making it again" in done.stdout
     assert "fit efficientad" not in done.stdout
     assert made() == before
     assert [str(fault) for fault in verify(folder).faults] == []
@@ -185,7 +185,7 @@ def test_the_four_published_metrics_equal_those_of_anomalibs_evaluator(
     from repro.models.registry import MODELS
 
     cell = Cell(variant, "leather", 0)
-    ours = read_record(smoke_run.folder.report / "results.json", Results, mend="").cells[cell.key].metrics
+    ours = read_record(smoke_run.folder.report / "results.json", Results, hint="").cells[cell.key].metrics
     model = MODELS[studies.load("smoke").variants[variant].model].module.load_from_checkpoint(
         smoke_run.folder.cell(cell) / "checkpoint.ckpt"
     )
@@ -236,7 +236,7 @@ def test_a_failing_guard_still_yields_the_paper_and_exits_1(smoke_run: smoke.Run
     strict.write_text(smoke_run.study_path.read_text(encoding="utf-8") + guard, encoding="utf-8")
     done = smoke.reproduce(strict)
     assert done.returncode == 1
-    guards = read_record(smoke_run.folder.report / "guards.json", Guards, mend="")
+    guards = read_record(smoke_run.folder.report / "guards.json", Guards, hint="")
     assert [assertion.bound for assertion in guards.assertions if assertion.outcome == "failed"] == [">= 1.0"]
     assert "Rule: fit" not in done.stdout
     assert "aupro of patchcore on leather" in (smoke_run.folder.report / "paper.md").read_text(encoding="utf-8")

@@ -52,7 +52,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path)
 
     with pytest.raises(RuntimeError):
         fail()
-    assert read_json(path, mend="") == {"old": 1}
+    assert read_json(path, hint="") == {"old": 1}
     assert [entry.name for entry in tmp_path.iterdir()] == ["kept.json"]
 
 
@@ -101,14 +101,14 @@ def test_unchanged_content_keeps_the_time_of_its_file(tmp_path: Path) -> None:
     write_json_if_changed(path, {"a": 1})
     assert path.stat().st_mtime_ns == before
     write_json_if_changed(path, {"a": 2})
-    assert read_json(path, mend="") == {"a": 2}
+    assert read_json(path, hint="") == {"a": 2}
 
 
 def test_a_file_that_is_not_json_is_told_with_its_mend(tmp_path: Path) -> None:
     path = tmp_path / "broken.json"
     path.write_text("{")
     with pytest.raises(ReproError, match=r"broken\.json: not JSON .*make it anew"):
-        read_json(path, mend="make it anew")
+        read_json(path, hint="make it anew")
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_a_disk_that_does_not_take_a_file_is_one_line_and_leaves_the_old_one(
         beside.write_text("half")
         raise OSError(number, os.strerror(number))
     assert str(error.value).startswith(f"{path}: cannot be written ({told}")
-    assert read_json(path, mend="") == {"old": 1}
+    assert read_json(path, hint="") == {"old": 1}
     assert [entry.name for entry in tmp_path.iterdir()] == ["kept.json"]
 
 
@@ -193,5 +193,5 @@ def test_a_study_that_would_lead_out_of_its_folder_is_refused(name: str) -> None
 
 
 def test_an_error_is_one_line_whatever_a_name_holds() -> None:
-    told = str(ReproError("is wrong", where="a\nb\x1b[2J\u2028", mend="mend it"))
+    told = str(ReproError("is wrong", where="a\nb\x1b[2J\u2028", hint="mend it"))
     assert told == "a\\nb\\x1b[2J\\u2028: is wrong; mend it"

@@ -109,7 +109,7 @@ class _Edge:
         try:
             import qdrant_edge as edge
         except ImportError:
-            raise ReproError("is not installed", where="qdrant-edge-py", mend="run `nox -s patches`") from None
+            raise ReproError("is not installed", where="qdrant-edge-py", hint="run `nox -s patches`") from None
         self._edge, self._quantised = edge, quantised
         scalar = edge.ScalarQuantizationConfig(edge.ScalarType.Int8, quantile=0.99, always_ram=True)
         vectors = edge.EdgeVectorParams(dimension, edge.Distance.Cosine, on_disk=quantised)

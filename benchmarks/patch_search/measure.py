@@ -41,7 +41,7 @@ def patches(folder: RunFolder, study: Study, sizes: Sequence[int], url: str | No
     """
     patchcore = [name for name, one in study.variants.items() if one.model == "patchcore"]
     if not patchcore:
-        raise ReproError("has no PatchCore", where=study.name, mend="name another study with --study")
+        raise ReproError("has no PatchCore", where=study.name, hint="name another study with --study")
     variant = min(patchcore, key=lambda name: study.variants[name].protocol != "sound")
     place = folder.run / "patches"
     place.mkdir(parents=True, exist_ok=True)
@@ -90,7 +90,7 @@ def _earlier(path: Path, found: Patches) -> Sequence[PatchSearch]:
     """What the file holds of the same vectors, machine and packages."""
     if not path.is_file():
         return ()
-    earlier = read_record(path, Patches, mend="delete it")
+    earlier = read_record(path, Patches, hint="delete it")
     return earlier.searches if earlier.model_copy(update={"searches": ()}) == found else ()
 
 
@@ -113,22 +113,22 @@ def describe(folder: RunFolder, study: Study, variant: str, count: int, file: Pa
         if done == count:
             rows.flush()
             return payload
-    mend = "ask for less with --sizes"
+    hint = "ask for less with --sizes"
     words = f"has {done:,} patches, flips and rotations counted, and {count:,} are asked for"
-    raise ReproError(words, where=study.name, mend=mend)
+    raise ReproError(words, where=study.name, hint=hint)
 
 
 def _described(folder: RunFolder, study: Study, variant: str) -> Iterator[tuple[NDArray[np.float32], dict[str, str]]]:
     """Patch vectors [h w, D] and their payload: of the images as they are, then turned and mirrored."""
     entry = MODELS[study.variants[variant].model]
-    root = Path(read_json(folder.data_root, mend=f"run `repro data --study {study.name}` first")["root"])
+    root = Path(read_json(folder.data_root, hint=f"run `repro data --study {study.name}` first")["root"])
     modules, names = {}, {}
     for category in study.categories:
         checkpoint = folder.cell(Cell(variant, category, study.seeds_of(variant)[0])) / "checkpoint.ckpt"
         if not checkpoint.is_file():
-            raise ReproError("no such file", where=checkpoint, mend="run `nox -s train` first")
+            raise ReproError("no such file", where=checkpoint, hint="run `nox -s train` first")
         modules[category] = load(study.variants[variant], checkpoint).cpu().eval()
-        files = read_json(folder.manifest(category), mend="run `nox -s train` first")["files"]
+        files = read_json(folder.manifest(category), hint="run `nox -s train` first")["files"]
         names[category] = [name for name in files if "/ground_truth/" not in name]
     for turn in range(8):
         for number in range(max(map(len, names.values()))):

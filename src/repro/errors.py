@@ -15,9 +15,9 @@ class ReproError(Exception):
         mend: what the user can do about it.
     """
 
-    def __init__(self, what: str, *, where: object, mend: str) -> None:
-        self.what, self.where, self.mend = what, str(where), mend
-        super().__init__("".join(map(_visible, f"{where}: {what}; {mend}")))
+    def __init__(self, what: str, *, where: object, hint: str) -> None:
+        self.what, self.where, self.hint = what, str(where), hint
+        super().__init__("".join(map(_visible, f"{where}: {what}; {hint}")))
 
 
 def _visible(character: str) -> str:
@@ -28,11 +28,11 @@ def _visible(character: str) -> str:
 class DataError(ReproError):
     """A data set that cannot be used; `problems` lists every fault found, each with its path."""
 
-    def __init__(self, problems: Sequence[str], *, where: object, mend: str) -> None:
+    def __init__(self, problems: Sequence[str], *, where: object, hint: str) -> None:
         self.problems = tuple(problems)
         listed = "; ".join(self.problems)
         count = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
-        super().__init__(f"{count}: {listed}", where=where, mend=mend)
+        super().__init__(f"{count}: {listed}", where=where, hint=hint)
 
 
 #: What helps where a file cannot be written, by the system's error number.
@@ -52,7 +52,7 @@ MEMORY = ("allocate memory", "bad_alloc", "out of memory", "could not create a m
 def unwritable(error: OSError, where: object) -> ReproError:
     """The error of a file or folder that cannot be written."""
     what = f"cannot be written ({error.strerror})"
-    return ReproError(what, where=where, mend=f"{UNWRITABLE[error.errno or 0]}, {AGAIN}")
+    return ReproError(what, where=where, hint=f"{UNWRITABLE[error.errno or 0]}, {AGAIN}")
 
 
 def in_words(error: BaseException, stage: str) -> ReproError | None:
@@ -69,9 +69,9 @@ def in_words(error: BaseException, stage: str) -> ReproError | None:
         told = [number for number in UNWRITABLE if os.strerror(number) in str(error)]
         return unwritable(OSError(told[0], os.strerror(told[0])), stage) if told else None
     if isinstance(error, MemoryError) or any(words in str(error) for words in MEMORY):
-        mend = f"free some, raise the limit (ulimit -v) or let fewer cells run at once (--cores 1), {AGAIN}"
-        return ReproError("memory ran out", where=stage, mend=mend)
+        hint = f"free some, raise the limit (ulimit -v) or let fewer cells run at once (--cores 1), {AGAIN}"
+        return ReproError("memory ran out", where=stage, hint=hint)
     if isinstance(error, OSError) and error.filename:
-        return ReproError(error.strerror or str(error), where=error.filename, mend="name another place")
+        return ReproError(error.strerror or str(error), where=error.filename, hint="name another place")
     before = error.__cause__ or error.__context__
     return None if before is None else in_words(before, stage)

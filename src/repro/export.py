@@ -48,11 +48,11 @@ def export(folder: RunFolder, target: Path, progress: Callable[[int, int], None]
     missing; the target is then left as it was.
     """
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise ReproError("is not an empty folder", where=target, mend="name one that does not exist")
+        raise ReproError("is not an empty folder", where=target, hint="name one that does not exist")
     inputs = read_inputs(folder.report)
     for name in (*RESULTS, *PAPERS):
         if not (folder.report / name).is_file():
-            raise ReproError("no such file", where=folder.report / name, mend="run `nox -s reproduce`")
+            raise ReproError("no such file", where=folder.report / name, hint="run `nox -s reproduce`")
     target.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
     try:
@@ -75,7 +75,7 @@ def export(folder: RunFolder, target: Path, progress: Callable[[int, int], None]
 def _maps(folder: RunFolder, inputs: Inputs, cell: Cell, target: Path) -> None:
     path = folder.cell(cell) / "predictions.npz"
     predictions = load(path)
-    root = read_root(folder, mend="run `nox -s evaluate` to make it")
+    root = read_root(folder, hint="run `nox -s evaluate` to make it")
     side = inputs.results.study.image_size
     crop = inputs.results.variants[cell.variant].settings.get("center_crop") or side
     floor = float(predictions.maps.min())
@@ -84,7 +84,7 @@ def _maps(folder: RunFolder, inputs: Inputs, cell: Cell, target: Path) -> None:
             with Image.open(root / str(name)) as image:
                 size = image.size
         except OSError as error:
-            raise ReproError(str(error), where=root / str(name), mend="restore the image") from None
+            raise ReproError(str(error), where=root / str(name), hint="restore the image") from None
         category, *rest = str(name).split("/")
         file = target / f"{cell.variant}-seed{cell.seed}" / "anomaly_maps" / category / Path(*rest).with_suffix(".tiff")
         file.parent.mkdir(parents=True, exist_ok=True)

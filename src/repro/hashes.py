@@ -30,11 +30,11 @@ def read(job: Job) -> StageHashes | None:
         return None
     hint = f"run `{job.command}`"
     try:
-        record = StageHashes.model_validate(read_json(path, mend=hint))
+        record = StageHashes.model_validate(read_json(path, hint=hint))
     except ValidationError:
-        raise ReproError("is no record of hashes", where=path, mend=hint) from None
+        raise ReproError("is no record of hashes", where=path, hint=hint) from None
     if record.fingerprint != fingerprint(record.model_dump(mode="json", exclude={"fingerprint"})):
-        raise ReproError("was altered", where=path, mend=hint)
+        raise ReproError("was altered", where=path, hint=hint)
     return record
 
 

@@ -29,8 +29,8 @@ class Stage:
     """One row of the table.
 
     Files are patterns. `{run}` and `{report}` are the study's folders, `{reports}` holds the reports of all studies,
-    `{root}` is the project and `{package}` its code. `{cell}` and `{category}` are the folder and category of the cell at
-    work; in a stage without one they stand for every cell and category. `*` stands for whatever is there.
+    `{root}` is the project and `{package}` its code. `{cell}` and `{category}` are the folder and category of the cell
+    at work; in a stage without one they stand for every cell and category. `*` stands for whatever is there.
     """
 
     #: Of the command, and with underscores for dashes of the rule and of the module in `repro.stages`.
@@ -247,7 +247,7 @@ class Job:
             if of_this_study and maker and self.study and not maker.applies(self.study):
                 continue
             for cell in [self.cell] if self.cell else self.cells or [None]:
-                if isinstance(one, Only) and self.study and cell and not one.when(self.study, cell):
+                if isinstance(one, Only) and not (self.study and cell and one.when(self.study, cell)):
                     continue
                 if cell is None and ("{cell}" in pattern or "{category}" in pattern):
                     continue

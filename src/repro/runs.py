@@ -48,7 +48,7 @@ class Cell:
         parts = re.fullmatch(r"([^/]+)/([^/]+)/seed([0-9]{1,10})", key)
         if parts is None or {"..", "."} & set(parts.groups()):
             raise ReproError(
-                "is not the name of a cell", where=key, mend="write variant/category/seedN, e.g. patchcore/grid/seed0"
+                "is not the name of a cell", where=key, hint="write variant/category/seedN, e.g. patchcore/grid/seed0"
             )
         return cls(parts[1], parts[2], int(parts[3]))
 
@@ -64,7 +64,7 @@ class RunFolder:
         # It names folders to write to: one that leads elsewhere would be followed there.
         if not re.fullmatch(r"[a-z][a-z0-9-]{0,99}", self.study):
             raise ReproError(
-                "is not the name of a study", where=repr(self.study), mend="write the name that its file gives it"
+                "is not the name of a study", where=repr(self.study), hint="write the name that its file gives it"
             )
 
     @property
@@ -136,8 +136,8 @@ def holding(folder: RunFolder) -> Iterator[None]:
     try:
         lock.acquire()
     except Timeout:
-        mend = "wait for it to end, or stop it"
-        raise ReproError("another run is at work here", where=folder.run, mend=mend) from None
+        hint = "wait for it to end, or stop it"
+        raise ReproError("another run is at work here", where=folder.run, hint=hint) from None
     try:
         yield
     finally:
@@ -210,38 +210,38 @@ def write_json_if_changed(path: Path, content: Any) -> None:
         write_text(path, text)
 
 
-def read_json(path: Path, *, mend: str) -> Any:
+def read_json(path: Path, *, hint: str) -> Any:
     """Read JSON; ReproError with `mend` where the file is missing or not JSON."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ReproError("no such file", where=path, mend=mend) from None
+        raise ReproError("no such file", where=path, hint=hint) from None
     except (ValueError, RecursionError) as error:
-        raise ReproError(f"not JSON ({error})", where=path, mend=mend) from None
+        raise ReproError(f"not JSON ({error})", where=path, hint=hint) from None
     except OSError as error:
-        raise ReproError(error.strerror or str(error), where=path, mend=mend) from None
+        raise ReproError(error.strerror or str(error), where=path, hint=hint) from None
 
 
-def read_record(path: Path, kind: type[RecordType], *, mend: str) -> RecordType:
+def read_record(path: Path, kind: type[RecordType], *, hint: str) -> RecordType:
     """Read a file of one of the schemas in `records`; ReproError where it is missing, or of another schema."""
-    content = read_json(path, mend=mend)
+    content = read_json(path, hint=hint)
     version = content.get("schema_version") if isinstance(content, dict) else None
     if version != SCHEMA_VERSION:
-        raise ReproError(f"has schema version {version}, this repro reads {SCHEMA_VERSION}", where=path, mend=mend)
+        raise ReproError(f"has schema version {version}, this repro reads {SCHEMA_VERSION}", where=path, hint=hint)
     try:
         record = kind.model_validate(content)
     except ValidationError as error:
-        raise ReproError(fault(error), where=path, mend=mend) from None
+        raise ReproError(fault(error), where=path, hint=hint) from None
     for contradiction in faults(record):
-        raise ReproError(contradiction, where=path, mend=mend)
+        raise ReproError(contradiction, where=path, hint=hint)
     return record
 
 
-def read_root(folder: RunFolder, *, mend: str) -> Path:
+def read_root(folder: RunFolder, *, hint: str) -> Path:
     """The folder that holds the study's images; ReproError with `mend` where no run has said."""
-    content = read_json(folder.data_root, mend=mend)
+    content = read_json(folder.data_root, hint=hint)
     if not isinstance(content, dict) or not isinstance(content.get("root"), str):
-        raise ReproError("does not say where the images are", where=folder.data_root, mend=mend)
+        raise ReproError("does not say where the images are", where=folder.data_root, hint=hint)
     return Path(content["root"])
 
 

@@ -177,8 +177,8 @@ class Study(Part):
         """The cell of that key; ReproError where the study has none such."""
         cell = Cell.from_key(key)
         if cell not in self.cells:
-            mend = f"choose from {', '.join(one.key for one in self.cells)}"
-            raise ReproError(f"is no cell of study {self.name}", where=key, mend=mend)
+            hint = f"choose from {', '.join(one.key for one in self.cells)}"
+            raise ReproError(f"is no cell of study {self.name}", where=key, hint=hint)
         return cell
 
     @property
@@ -208,28 +208,28 @@ def load(name_or_path: str) -> Study:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ReproError(
-            "no such study", where=name_or_path, mend=f"use one of {', '.join(names())} or the path of a .toml file"
+            "no such study", where=name_or_path, hint=f"use one of {', '.join(names())} or the path of a .toml file"
         ) from None
     except (ValueError, RecursionError) as error:
-        raise ReproError(f"not TOML ({error})", where=path, mend="mend the syntax at that place") from None
+        raise ReproError(f"not TOML ({error})", where=path, hint="mend the syntax at that place") from None
     except OSError as error:
-        raise ReproError(error.strerror or str(error), where=path, mend="name a readable .toml file") from None
+        raise ReproError(error.strerror or str(error), where=path, hint="name a readable .toml file") from None
     study = check(content, where=path)
     for query in study.queries:
         if query.split("/")[0] not in study.categories:
             raise ReproError(
-                f"queries: {query} is of no category of the study", where=path, mend="correct the study file"
+                f"queries: {query} is of no category of the study", where=path, hint="correct the study file"
             )
     return study
 
 
-def check(content: Any, *, where: Path, mend: str = "correct the study file") -> Study:
+def check(content: Any, *, where: Path, hint: str = "correct the study file") -> Study:
     """Validate the content of a study; ReproError names file and key of each fault."""
     try:
         return Study.model_validate(content)
     except ValidationError as error:
         faults = [_in_words(fault) for fault in error.errors()]
-        raise ReproError("; ".join(faults), where=where, mend=mend) from None
+        raise ReproError("; ".join(faults), where=where, hint=hint) from None
 
 
 def choose(study: Study, *, data_root: Path | None, categories: list[str] | None) -> Study:
@@ -254,13 +254,13 @@ def load_resolved(folder: RunFolder) -> Study:
     """The study as it was resolved when the run began, or where none began, the one of that name in the package."""
     if not folder.study_file.is_file() and folder.study in names():
         return load(folder.study)
-    mend = f"run `nox -s reproduce` or `repro reproduce --study {folder.study}` first"
-    content = read_json(folder.study_file, mend=mend)
+    hint = f"run `nox -s reproduce` or `repro reproduce --study {folder.study}` first"
+    content = read_json(folder.study_file, hint=hint)
     # Nobody writes this file by hand: where it does not fit, another version of repro wrote it.
-    mend = (
+    hint = (
         "another version of repro began this run: `repro reproduce` with the study that began it brings it up to date"
     )
-    return check(content, where=folder.study_file, mend=mend)
+    return check(content, where=folder.study_file, hint=hint)
 
 
 def _in_words(fault: ErrorDetails) -> str:

@@ -33,7 +33,7 @@ def test_pairs_anomalibs_time_with_ours_scaled_to_the_whole(tmp_path: Path) -> N
     (pair,) = found.pairs
     assert (pair.anomalib_seconds, pair.seconds, pair.ratio) == (300.0, 3.0, 100.0)
     assert (found.rate, pair.floor_seconds, pair.points) == (100.0, 0.5, 1000)
-    assert read_record(tmp_path / "bench.json", Bench, mend="") == found
+    assert read_record(tmp_path / "bench.json", Bench, hint="") == found
     assert "coreset-1000" in table(found)
     assert "10.00% measured" in table(found)
 

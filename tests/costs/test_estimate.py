@@ -46,7 +46,7 @@ def test_a_folder_without_a_category_is_refused(tmp_path: Path) -> None:
 
 def test_a_study_like_the_one_that_was_timed_takes_what_that_took(elsewhere: RunFolder) -> None:
     found = estimate(elsewhere, EMBEDDED, cores=2, accelerator="cpu")
-    costs = read_json(elsewhere.report / "timings.json", mend="")
+    costs = read_json(elsewhere.report / "timings.json", hint="")
     spent = sum(
         cost["seconds"] * (2 if name.split("/")[0].split(" ")[1] == "efficientad" and name[:3] in ("fit", "pre") else 1)
         for name, cost in costs.items()

@@ -38,7 +38,7 @@ def test_twice_the_side_is_four_times_the_predictions() -> None:
 
 @pytest.mark.parametrize("stage", ["fit", "predict", "score"])
 def test_memory_is_about_what_the_embedded_study_took(stage: str) -> None:
-    timings = read_json(PROJECT_ROOT / "report" / "embedded" / "timings.json", mend="")
+    timings = read_json(PROJECT_ROOT / "report" / "embedded" / "timings.json", hint="")
     formula = {"fit": needs.fit_memory, "predict": needs.predict_memory, "score": needs.score_memory}[stage]
     for name, cost in timings.items():
         if name.startswith(f"{stage} "):

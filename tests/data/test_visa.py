@@ -83,9 +83,9 @@ def test_a_folder_in_mvtec_layout_may_have_any_letters_too(root: Path, tmp_path:
 def test_a_study_on_it_has_a_manifest_and_is_arranged_once(root: Path, tmp_path: Path) -> None:
     folder = RunFolder("mvtec", tmp_path)
     prepare(folder, study(root))
-    record = read_json(folder.manifest(NAME), mend="")["record"]
+    record = read_json(folder.manifest(NAME), hint="")["record"]
     assert (record["train"], record["test"]) == (3, {"bad": 12, "good": 2})
-    assert read_json(folder.data_root, mend="")["root"] == str(folder.arranged_data)
+    assert read_json(folder.data_root, hint="")["root"] == str(folder.arranged_data)
     before = (folder.run / "arranged.json").stat().st_mtime_ns
     prepare(folder, study(root))
     assert (folder.run / "arranged.json").stat().st_mtime_ns == before

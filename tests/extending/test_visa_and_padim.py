@@ -51,7 +51,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunFolder]:
 
 
 def test_every_model_is_scored_on_every_image_with_its_mask(folder: RunFolder) -> None:
-    results = read_record(folder.report / "results.json", Results, mend="")
+    results = read_record(folder.report / "results.json", Results, hint="")
     assert {record.model for record in results.variants.values()} == {"efficientad", "patchcore", "padim"}
     assert results.data.name == "a folder in VisA layout"
     assert results.data.categories[CATEGORY].test == {"bad": 10, "good": 3}
@@ -67,7 +67,7 @@ def _names() -> set[str]:
 
 
 def test_padim_tells_defects_from_normal_images(folder: RunFolder) -> None:
-    metrics = read_record(folder.report / "results.json", Results, mend="").cells[f"padim/{CATEGORY}/seed0"].metrics
+    metrics = read_record(folder.report / "results.json", Results, hint="").cells[f"padim/{CATEGORY}/seed0"].metrics
     assert metrics.image_auroc > 0.5
     assert metrics.pixel_auroc > 0.7
 
@@ -79,7 +79,7 @@ def test_the_embedding_that_is_searched_is_the_one_that_padim_compares(folder: R
 
 
 def test_no_claim_on_mvtec_ad_is_judged_by_it(folder: RunFolder) -> None:
-    verdicts = read_record(folder.report / "verdicts.json", Verdicts, mend="")
+    verdicts = read_record(folder.report / "verdicts.json", Verdicts, hint="")
     scores = [one for one in verdicts.verdicts if "AUROC" in one.statement]
     assert len(scores) >= 12
     assert {one.verdict for one in scores} == {"not tested"}

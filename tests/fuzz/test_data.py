@@ -129,7 +129,7 @@ def check(root: Path, run: Path, category: str) -> bool:
     study = studies.choose(studies.load("mvtec"), data_root=root, categories=[category])
     folder = RunFolder("mvtec", run)
     prepare(folder, study)
-    found = read_json(folder.manifest(category), mend="")
+    found = read_json(folder.manifest(category), hint="")
     there = {
         path.relative_to(root).as_posix() for one in samples(root, category) for path in (one.image, one.mask) if path
     }

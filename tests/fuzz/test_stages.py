@@ -64,7 +64,7 @@ def copy(folder: RunFolder, root: Path) -> RunFolder:
 def test_a_whole_run_folder_is_gathered(finished: RunFolder, tmp_path: Path) -> None:
     folder = copy(finished, tmp_path)
     results(folder, studies.load("smoke"))
-    timings = read_json(folder.report / "timings.json", mend="")
+    timings = read_json(folder.report / "timings.json", hint="")
     assert timings["fit patchcore/leather/seed0"] == {"seconds": 61.5, "peak_mb": 1234.0}
 
 
@@ -84,7 +84,7 @@ def test_an_altered_run_folder_is_gathered_or_refused_in_one_line(
         path.write_text(json.dumps(data.draw(altered(content) | junk)), encoding="utf-8")
 
     def gather() -> None:
-        read_root(folder, mend="run `nox -s evaluate`")
+        read_root(folder, hint="run `nox -s evaluate`")
         results(folder, studies.load_resolved(folder))
 
     attempt(f"run folder: {path.name if path.suffix == '.json' else 'benchmarks'}", gather)

@@ -23,7 +23,7 @@ def baseline(folder: RunFolder) -> Path:
 
 def move(baseline: Path, delta: float) -> tuple[str, str]:
     """Raise one metric of the baseline by `delta`; its cell and name."""
-    content = read_json(baseline, mend="")
+    content = read_json(baseline, hint="")
     cell = min(content["cells"])
     for end in ("value", "low", "high"):
         content["cells"][cell]["pixel_f1"][end] += delta
@@ -56,7 +56,7 @@ def test_a_fall_is_a_regression_only_beyond_noise(
 def test_noise_is_that_of_both_intervals_and_at_least_one_image(folder: RunFolder, baseline: Path) -> None:
     table = compare(folder, baseline)
     assert set(table["noise"]) == {0.0556}
-    content = read_json(baseline, mend="")
+    content = read_json(baseline, hint="")
     cell = min(content["cells"])
     content["cells"][cell]["aupro"]["low"] -= 0.1
     baseline.write_text(json.dumps(content), encoding="utf-8")
@@ -68,7 +68,7 @@ def test_noise_is_that_of_both_intervals_and_at_least_one_image(folder: RunFolde
 
 
 def test_a_cell_that_is_gone_is_a_regression_and_a_new_one_is_new(folder: RunFolder, baseline: Path) -> None:
-    content = read_json(baseline, mend="")
+    content = read_json(baseline, hint="")
     first = min(content["cells"])
     content["cells"]["patchcore/wood/seed0"] = content["cells"].pop(first)
     baseline.write_text(json.dumps(content), encoding="utf-8")
@@ -85,7 +85,7 @@ def test_markdown_puts_regressions_first(folder: RunFolder, baseline: Path) -> N
 
 
 def test_a_baseline_of_another_study_is_refused(folder: RunFolder, baseline: Path) -> None:
-    content = read_json(baseline, mend="")
+    content = read_json(baseline, hint="")
     baseline.write_text(json.dumps({**content, "study": "other"}), encoding="utf-8")
     with pytest.raises(ReproError, match="is of study other, the results are of example"):
         compare(folder, baseline)
@@ -93,7 +93,7 @@ def test_a_baseline_of_another_study_is_refused(folder: RunFolder, baseline: Pat
 
 def test_results_of_another_schema_version_are_refused(folder: RunFolder, baseline: Path) -> None:
     path = folder.report / "results.json"
-    content = read_json(path, mend="")
+    content = read_json(path, hint="")
     path.write_text(json.dumps({**content, "schema_version": 2}), encoding="utf-8")
     with pytest.raises(ReproError, match=r"results\.json: has schema version 2, this repro reads 1"):
         compare(folder, baseline)

@@ -228,7 +228,7 @@ def test_a_damaged_official_teacher_is_named_and_one_not_yet_fetched_is_no_fault
     alter(altered)
     (fault,) = verify(folder, study).faults
     assert (fault.kind, fault.path) == ("altered", altered)
-    assert fault.mend == "move its folder away and run `nox -s fetch -- teacher`"
+    assert fault.hint == "move its folder away and run `nox -s fetch -- teacher`"
 
 
 def test_a_study_file_that_cannot_be_read_is_named(folder: RunFolder) -> None:

@@ -127,7 +127,7 @@ def test_a_damaged_file_or_that_of_another_training_is_not_gone_on_from(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ours, other = tmp_path / "resume-a.ckpt", tmp_path / "resume-b.ckpt"
-    shutil.make_archive(str(tmp_path / "sound"), "zip", Path(__file__).parent, "smoke.py")
+    shutil.make_archive(str(tmp_path / "sound"), "zip", Path(__file__).parents[1], "smoke.py")
     content = (tmp_path / "sound.zip").read_bytes()
     other.write_bytes(content)
     assert begun(ours) is None

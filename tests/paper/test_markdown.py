@@ -10,6 +10,7 @@ import pytest
 
 from repro.errors import ReproError
 from repro.paper import markdown
+from repro.paper.inputs import TEMPLATES
 from repro.paper.stat import Spread, Stat
 from repro.paper.trace import Source, traced
 from repro.stages import render as paper
@@ -27,11 +28,11 @@ def test_a_result_typed_into_the_papers_own_template_stops_the_build(
 ) -> None:
     folder = example_report.build(tmp_path)
     templates = tmp_path / "templates"
-    shutil.copytree(paper.TEMPLATES, templates)
+    shutil.copytree(TEMPLATES, templates)
     template = templates / "paper.md.jinja"
     text = template.read_text(encoding="utf-8")
     template.write_text(text.replace("lists the metrics", "lists the metrics, 0.9833 on grid", 1), encoding="utf-8")
-    monkeypatch.setattr(paper, "TEMPLATES", templates)
+    monkeypatch.setattr("repro.paper.build.TEMPLATES", templates)
     with pytest.raises(ReproError, match=r"0\.9833 is typed by hand") as caught:
         paper.render(folder)
     assert "paper.md.jinja, line" in str(caught.value.where)

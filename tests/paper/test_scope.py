@@ -12,7 +12,7 @@ CATEGORIES = [f"category{number:02}" for number in range(15)]
 
 def results(root: Path, categories: list[str], seeds: range) -> Results:
     folder = example_report.build(root, categories=categories, seeds=seeds)
-    return read_record(folder.report / "results.json", Results, mend="")
+    return read_record(folder.report / "results.json", Results, hint="")
 
 
 @pytest.fixture

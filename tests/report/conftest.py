@@ -24,7 +24,7 @@ def _folder(config: pytest.Config) -> Path:
 
 
 def _load(config: pytest.Config) -> Results:
-    return read_record(_folder(config) / "results.json", Results, mend=REMAKE)
+    return read_record(_folder(config) / "results.json", Results, hint=REMAKE)
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +34,7 @@ def results(request: pytest.FixtureRequest) -> Results:
 
 @pytest.fixture(scope="session")
 def verdicts(request: pytest.FixtureRequest) -> dict[str, Verdict]:
-    judged = read_record(_folder(request.config) / "verdicts.json", Verdicts, mend=REMAKE)
+    judged = read_record(_folder(request.config) / "verdicts.json", Verdicts, hint=REMAKE)
     return {verdict.claim: verdict for verdict in judged.verdicts}
 
 
@@ -66,7 +66,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "ledger" in metafunc.fixturenames:
         # Not every study has one: then there is nothing to assert.
         path = RunFolder(_load(metafunc.config).study.name).ledger
-        found = [read_json(path, mend="run `repro verdicts --accept`")] if path.is_file() else []
+        found = [read_json(path, hint="run `repro verdicts --accept`")] if path.is_file() else []
         metafunc.parametrize("ledger", found, ids=[path.stem] * len(found))
     if "network" in metafunc.fixturenames:
         metafunc.parametrize("network", list(_load(metafunc.config).receptive_field.networks))

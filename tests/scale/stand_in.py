@@ -22,7 +22,7 @@ from repro.runs import Cell, RunFolder, read_json, write_json, writing
 
 #: Of the made-up maps and embeddings.
 SIDE, DIMENSION = 24, 32
-MEND = "run reproduce"
+HINT = "run reproduce"
 METRICS = ("image_auroc", "image_f1", "pixel_auroc", "pixel_f1", "image_ap", "pixel_ap", "aupro")
 #: How far the scores of anomalous images lie above those of normal ones, in standard deviations of either.
 APART = {"efficientad": 2.2, "patchcore": 0.8, "patchcore-pretrained": 2.8, "patchcore-sparse": 2.5}
@@ -30,7 +30,7 @@ APART = {"efficientad": 2.2, "patchcore": 0.8, "patchcore-pretrained": 2.8, "pat
 
 def fit(folder: RunFolder, cell: Cell) -> None:
     """checkpoint.ckpt and fit.json."""
-    settings = read_json(folder.cell(cell) / "cell.json", mend=MEND)["variant"]
+    settings = read_json(folder.cell(cell) / "cell.json", hint=HINT)["variant"]
     bank = settings["model"] == "patchcore"
     with writing(folder.cell(cell) / "checkpoint.ckpt") as beside:
         beside.write_bytes(bytes(1000))
@@ -127,7 +127,7 @@ def defect(image: str) -> str:
 
 def scored(folder: RunFolder, cell: Cell) -> tuple[list[str], list[float]]:
     """The test images of a cell and their scores: the same are hard whatever the variant and seed."""
-    files = read_json(folder.manifest(cell.category), mend=MEND)["files"]
+    files = read_json(folder.manifest(cell.category), hint=HINT)["files"]
     images = sorted(name for name in files if name.split("/")[1] == "test")
     hard, own = random.Random(cell.category), random.Random(cell.key)
     apart = APART[cell.variant]

@@ -111,7 +111,7 @@ def clear(folder: RunFolder) -> None:
 
 def test_every_cell_runs_and_the_guards_notice_that_its_numbers_are_made_up(simulation: Simulation) -> None:
     assert len(list((simulation.folder.run / "cells").rglob("hits.json"))) == CELLS
-    guards = read_record(simulation.folder.report / "guards.json", Guards, mend="")
+    guards = read_record(simulation.folder.report / "guards.json", Guards, hint="")
     assert simulation.status == bool(guards.failed)
 
 

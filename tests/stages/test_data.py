@@ -20,7 +20,7 @@ def test_stand_ins_are_drawn_once_and_their_manifests_kept(folder: RunFolder) ->
     prepare(folder, study)
     manifest = folder.manifest("leather")
     before = manifest.stat().st_mtime_ns
-    assert read_json(manifest, mend="")["record"]["test"] == {
+    assert read_json(manifest, hint="")["record"]["test"] == {
         "color": 1, "cut": 1, "fold": 1, "glue": 1, "good": 3, "poke": 1
     }  # fmt: skip
     prepare(folder, study)
@@ -64,7 +64,7 @@ def test_moving_the_images_changes_no_manifest(folder: RunFolder, tmp_path: Path
     here.rename(there)
     prepare(other, studies.choose(studies.load("mvtec"), data_root=there, categories=["leather"]))
     assert other.manifest("leather").stat().st_mtime_ns == before
-    assert read_json(other.data_root, mend="")["root"] == str(there)
+    assert read_json(other.data_root, hint="")["root"] == str(there)
 
 
 @pytest.mark.parametrize(("inverted", "which"), [(1, "is it inverted?"), (2, "as 2 masks do; are they inverted?")])

@@ -22,7 +22,7 @@ def test_every_assertion_is_kept_failed_ones_too(folder: RunFolder) -> None:
     found = guard(folder)
     assert found.failed > 0
     assert len(found.assertions) == found.passed + found.failed
-    assert read_json(folder.report / "guards.json", mend="") == found.model_dump(mode="json")
+    assert read_json(folder.report / "guards.json", hint="") == found.model_dump(mode="json")
 
 
 def test_a_disk_that_takes_no_more_is_told_and_the_old_outcome_stays(folder: RunFolder) -> None:

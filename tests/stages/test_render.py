@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import example_report
+import pypandoc
 import pytest
 
 from repro.errors import ReproError
@@ -141,7 +142,7 @@ def test_names_full_of_markup_come_out_literally(tmp_path: Path) -> None:
     row = next(line for line in text.splitlines() if line.startswith("| " + markdown.escape(NASTY)))
     assert row.startswith(r"| a\*b\_c#\|\<b>\${{ x }}\\y@z\`q\`...--//\~-? | 16 |")
     plain = subprocess.run(
-        [paper.pypandoc.get_pandoc_path(), "--from=gfm", "--to=plain", "--wrap=none", "--columns=1000"],
+        [pypandoc.get_pandoc_path(), "--from=gfm", "--to=plain", "--wrap=none", "--columns=1000"],
         input=text,
         capture_output=True,
         encoding="utf-8",
@@ -251,7 +252,8 @@ def test_a_missing_picture_is_an_error_that_names_it(tmp_path: Path) -> None:
 def test_rendering_imports_nothing_heavy(tmp_path: Path) -> None:
     example_report.build(tmp_path)
     code = (
-        "import sys; from pathlib import Path; from repro.stages.render import render; from repro.runs import RunFolder\n"
+        "import sys; from pathlib import Path\n"
+        "from repro.stages.render import render; from repro.runs import RunFolder\n"
         f"render(RunFolder('example', Path({str(tmp_path)!r})))\n"
         "sys.exit(bool({'torch', 'anomalib', 'lightning', 'matplotlib', 'scipy'} & set(sys.modules)))"
     )

@@ -14,7 +14,7 @@ from repro.stages.verdicts import accept, judge, verdicts
 def test_verdicts_name_the_results_they_follow_from(tmp_path: Path) -> None:
     folder = example_report.build(tmp_path)
     verdicts(folder)
-    written = read_record(folder.report / "verdicts.json", Verdicts, mend="")
+    written = read_record(folder.report / "verdicts.json", Verdicts, hint="")
     assert written.results_sha256 == sha256(folder.report / "results.json")
     before = (folder.report / "verdicts.json").read_bytes()
     verdicts(folder)
@@ -25,8 +25,8 @@ def test_the_accepted_ledger_holds_the_word_of_every_verdict(tmp_path: Path) -> 
     folder = example_report.build(tmp_path)
     verdicts(folder)
     accept(folder, folder.ledger)
-    ledger = read_json(folder.ledger, mend="")
-    written = read_record(folder.report / "verdicts.json", Verdicts, mend="").verdicts
+    ledger = read_json(folder.ledger, hint="")
+    written = read_record(folder.report / "verdicts.json", Verdicts, hint="").verdicts
     assert ledger == {one.claim: one.verdict for one in written}
     assert len(ledger) == 80
 
@@ -34,14 +34,14 @@ def test_the_accepted_ledger_holds_the_word_of_every_verdict(tmp_path: Path) -> 
 @pytest.mark.parametrize("study", ["embedded", "ablation", "mvtec", "mvtec-ablation"])
 def test_the_committed_verdicts_follow_from_the_committed_results(study: str) -> None:
     report = PROJECT_ROOT / "report" / study
-    written = read_record(report / "verdicts.json", Verdicts, mend="")
+    written = read_record(report / "verdicts.json", Verdicts, hint="")
     assert written.results_sha256 == sha256(report / "results.json")
-    assert list(written.verdicts) == judge(read_record(report / "results.json", Results, mend=""))
+    assert list(written.verdicts) == judge(read_record(report / "results.json", Results, hint=""))
 
 
 @pytest.mark.parametrize(("value", "told"), [("0.4197", "holds"), ("0.9109", "fails")])
 def test_a_sentence_is_held_against_the_papers_own_table(tmp_path: Path, value: str, told: str) -> None:
-    results = read_record(PROJECT_ROOT / "report" / "embedded" / "results.json", Results, mend="")
+    results = read_record(PROJECT_ROOT / "report" / "embedded" / "results.json", Results, hint="")
     text = CLAIMS.read_text(encoding="utf-8")
     lowest = f"pixel_f1 = {published().scores['efficientad.leather.pixel_f1']:.4f}"
     assert text.count(lowest) == 1
@@ -55,7 +55,7 @@ def test_a_sentence_is_held_against_the_papers_own_table(tmp_path: Path, value: 
 def test_verdicts_on_a_partial_report_are_not_accepted(tmp_path: Path) -> None:
     folder = example_report.build(tmp_path)
     path = folder.report / "results.json"
-    content = read_json(path, mend="")
+    content = read_json(path, hint="")
     gone = next(iter(content["cells"]))
     del content["cells"][gone], content["retrieval"][gone]
     write_json(path, content)
@@ -70,12 +70,12 @@ def test_verdicts_on_a_partial_report_are_not_accepted(tmp_path: Path) -> None:
     ("name", "mend"),
     [("results.json", "run `nox -s reproduce` to make it anew"), ("verdicts.json", "run `repro verdicts` first")],
 )
-def test_what_is_not_there_cannot_be_accepted_and_the_mend_is_told(tmp_path: Path, name: str, mend: str) -> None:
+def test_what_is_not_there_cannot_be_accepted_and_the_mend_is_told(tmp_path: Path, name: str, hint: str) -> None:
     folder = example_report.build(tmp_path)
     (folder.report / name).unlink(missing_ok=True)
     with pytest.raises(ReproError) as told:
         accept(folder, folder.ledger)
-    assert str(told.value) == f"{folder.report / name}: no such file; {mend}"
+    assert str(told.value) == f"{folder.report / name}: no such file; {hint}"
 
 
 def test_results_that_are_not_there_are_told_with_their_mend(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from repro.workflow.reproduce import PROFILES, command, find_profile, reproduce
 FOLDER = RunFolder("smoke")
 
 
-def test_a_timing_older_than_its_stage_is_forgotten(tmp_path: Path) -> None:
+def test_a_timing_older_than_its_stage_is_deleted(tmp_path: Path) -> None:
     folder, study = RunFolder("smoke", tmp_path), studies.load("smoke")
     for cell, age in zip(study.cells, (-60, 60), strict=True):
         timing = folder.run / "benchmarks" / "score" / f"{cell.key}.tsv"
@@ -24,7 +24,7 @@ def test_a_timing_older_than_its_stage_is_forgotten(tmp_path: Path) -> None:
         write_text(timing, "s\n1\n")
         made = (folder.cell(cell) / "scores.json").stat().st_mtime
         os.utime(timing, (made + age, made + age))
-    module._forget_old_timings(folder, study)
+    module._delete_old_timings(folder, study)
     left = [(folder.run / "benchmarks" / "score" / f"{cell.key}.tsv").is_file() for cell in study.cells]
     assert left == [False, True]
 

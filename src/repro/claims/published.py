@@ -156,13 +156,13 @@ def published(path: Path = CLAIMS) -> Published:
 
     Raises ReproError where the file is missing or not TOML, and where a claim lacks what its rule needs.
     """
-    mend = "correct the file of claims"
+    hint = "correct the file of claims"
     try:
         content = File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except ValidationError as error:
-        raise ReproError(fault(error), where=path, mend=mend) from None
+        raise ReproError(fault(error), where=path, hint=hint) from None
     except (OSError, ValueError, RecursionError) as error:
-        raise ReproError(f"cannot be read ({error})", where=path, mend=mend) from None
+        raise ReproError(f"cannot be read ({error})", where=path, hint=hint) from None
     scores = {
         f"{model}.{category}.{metric}": value
         for model, table in content.scores.items()
@@ -171,7 +171,7 @@ def published(path: Path = CLAIMS) -> Published:
     }
     claims = (*_score_cells(content), *content.claim, *_field_cells(content.receptive_field))
     for wrong in _faults(claims, content, scores):
-        raise ReproError(wrong, where=path, mend=mend)
+        raise ReproError(wrong, where=path, hint=hint)
     return Published(claims, content.rules, {str(model): one for model, one in content.configuration.items()}, scores)
 
 

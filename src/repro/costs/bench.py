@@ -16,7 +16,7 @@ from repro.records.costs import Bench, Cost, CostPair, Latency, RunCost
 from repro.records.environment import Environment
 from repro.runs import read_json, read_record, write_json
 
-MEND = "run `nox -s bench` to make it"
+HINT = "run `nox -s bench` to make it"
 
 
 def bench(measured: Path, report: Path) -> Bench:
@@ -27,11 +27,11 @@ def bench(measured: Path, report: Path) -> Bench:
     product; `latency` holds the arguments of `repro.costs.latency.latency`. Of a pair's rounds the least counts: what else
     runs on a machine only adds. Raises ReproError where the file is none of these.
     """
-    content = read_json(measured, mend=MEND)
+    content = read_json(measured, hint=HINT)
     try:
         found = _pair(content, _runs(report))
     except (KeyError, TypeError) as error:
-        raise ReproError(f"does not hold both sides of every step ({error})", where=measured, mend=MEND) from None
+        raise ReproError(f"does not hold both sides of every step ({error})", where=measured, hint=HINT) from None
     write_json(report / "bench.json", found.model_dump(mode="json"))
     return found
 
@@ -39,7 +39,7 @@ def bench(measured: Path, report: Path) -> Bench:
 def last(report: Path) -> Bench | None:
     """The bench.json that is there, before it is made anew."""
     path = report / "bench.json"
-    return read_record(path, Bench, mend="delete it") if path.is_file() else None
+    return read_record(path, Bench, hint="delete it") if path.is_file() else None
 
 
 def table(bench: Bench, before: Bench | None = None) -> str:
@@ -105,11 +105,11 @@ def _runs(report: Path) -> dict[str, RunCost]:
     found = {}
     for path in sorted(report.glob("*/timings.json")):
         try:
-            where = read_record(path.parent / "environment.json", Environment, mend="run `nox -s reproduce`")
+            where = read_record(path.parent / "environment.json", Environment, hint="run `nox -s reproduce`")
         except ReproError as error:
             print(f"left out: {error}", file=sys.stderr)
             continue
-        costs = {name: Cost.model_validate(cost) for name, cost in read_json(path, mend="delete it").items()}
+        costs = {name: Cost.model_validate(cost) for name, cost in read_json(path, hint="delete it").items()}
         found[path.parent.name] = RunCost(
             processor=where.processor, threads=where.threads, devices=where.devices, costs=costs
         )

@@ -33,7 +33,7 @@ STAGES = tuple(stage.name for stage in OF_A_CELL)
 START = {"fit": 11.0, "predict": 11.0, "score": 3.0, "retrieve": 3.0}
 #: Stages that run where the network does; the others always run on the CPU.
 NETWORK = tuple(stage.name for stage in OF_A_CELL if stage.gpu)
-MEND = "delete it, or run `nox -s reproduce` again"
+HINT = "delete it, or run `nox -s reproduce` again"
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def count_images(study: Study) -> tuple[dict[str, Images], str]:
             raise ReproError(
                 f"no images and no official number of them for {', '.join(unknown)}",
                 where=f"study {study.name}",
-                mend="say where the images are with --data-root",
+                hint="say where the images are with --data-root",
             )
         official = {name: Images(OFFICIAL[name][0], OFFICIAL[name][2]) for name in study.categories}
         return official, "the official numbers of MVTec AD; no images are on disk"
@@ -143,7 +143,7 @@ def count_images(study: Study) -> tuple[dict[str, Images], str]:
     for category in study.categories:
         splits = _splits(study.data, root, category)
         if not splits:
-            raise ReproError("no images of this category", where=root / category, mend="name another --data-root")
+            raise ReproError("no images of this category", where=root / category, hint="name another --data-root")
         found[category] = Images(splits.count("train"), splits.count("test"))
     return found, f"counted in {root}"
 
@@ -180,7 +180,7 @@ def _reports(folder: RunFolder) -> list[Path]:
 def _timed(run: RunFolder) -> Iterator[Timed]:
     """Of a run folder."""
     try:
-        study = check(read_json(run.study_file, mend=MEND), where=run.study_file)
+        study = check(read_json(run.study_file, hint=HINT), where=run.study_file)
     except ReproError:
         return  # Of another version: it tells nothing, and harms nothing.
     for key, cost in timings(run.run, {cell.key for cell in study.cells}).items():
@@ -191,8 +191,8 @@ def _timed(run: RunFolder) -> Iterator[Timed]:
         fitted = run.cell(cell) / "fit.json"
         if not fitted.is_file():
             continue
-        fit = read_json(fitted, mend=MEND)
-        record = read_json(run.manifest(cell.category), mend=MEND)["record"]
+        fit = read_json(fitted, hint=HINT)
+        record = read_json(run.manifest(cell.category), hint=HINT)["record"]
         yield Timed(
             stage,
             study.variants[cell.variant],
@@ -205,7 +205,7 @@ def _timed(run: RunFolder) -> Iterator[Timed]:
 
 def _reported(report: Path) -> Iterator[Timed]:
     """Of a report folder, whose environment.json holds the most threads that any cell had."""
-    results, environment = (read_json(report / f"{name}.json", mend=MEND) for name in ("results", "environment"))
+    results, environment = (read_json(report / f"{name}.json", hint=HINT) for name in ("results", "environment"))
     if results.get("schema_version") != SCHEMA_VERSION:
         return
     variants: dict[str, Variant] = {
@@ -213,7 +213,7 @@ def _reported(report: Path) -> Iterator[Timed]:
         for name, one in results["variants"].items()
     }
     beside = sum(variants[cell["variant"]].model == "patchcore" for cell in results["cells"].values())
-    for key, cost in read_json(report / "timings.json", mend=MEND).items():
+    for key, cost in read_json(report / "timings.json", hint=HINT).items():
         stage, _, name = key.partition(" ")
         if stage not in STAGES or name not in results["cells"]:
             continue
@@ -233,7 +233,7 @@ def _reported(report: Path) -> Iterator[Timed]:
 
 def _bench(folder: RunFolder) -> Bench | None:
     path = folder.root / "report" / "bench.json"
-    return read_record(path, Bench, mend="run `nox -s bench`") if path.is_file() else None
+    return read_record(path, Bench, hint="run `nox -s bench`") if path.is_file() else None
 
 
 def _core_seconds(

@@ -52,7 +52,7 @@ def check_room(folder: RunFolder, found: Estimate) -> None:
         raise ReproError(
             f"about {_size(found.disk)} will be written and {_size(free)} are free",
             where=_existing(folder.run),
-            mend=f"free {_size(int(found.disk * MARGIN) - free)}, or run fewer categories with --categories",
+            hint=f"free {_size(int(found.disk * MARGIN) - free)}, or run fewer categories with --categories",
         )
     if found.memory * MARGIN > available:
         largest = max(found.shares, key=lambda one: one.memory * one.beside)
@@ -62,7 +62,7 @@ def check_room(folder: RunFolder, found: Estimate) -> None:
             f"about {_size(found.memory)} of memory are needed ({largest.beside} x {_size(largest.memory)}) and "
             f"{_size(available)} are available",
             where=f"variant {largest.variant}",
-            mend=f"close other programs, or {fewer}",
+            hint=f"close other programs, or {fewer}",
         )
 
 

@@ -39,6 +39,6 @@ def ratio(one: Latency, other: Latency) -> float:
     if unlike:
         said = ", ".join(f"{name} {getattr(one, name)} and {getattr(other, name)}" for name in unlike)
         raise ReproError(
-            f"not comparable: {said}", where=f"latency of {one.model}", mend="measure both on one machine in one way"
+            f"not comparable: {said}", where=f"latency of {one.model}", hint="measure both on one machine in one way"
         )
     return one.median_seconds / other.median_seconds

@@ -10,7 +10,7 @@ from repro.study import EfficientAdVariant, PatchCoreVariant, load
 
 
 def published(pairs: Sequence[CostPair]) -> tuple[PublishedCost, ...]:
-    """Seconds of EfficientAD's training steps, one an image and epoch, and of PatchCore's coresets, here and in anomalib.
+    """Seconds of EfficientAD's training steps, one an image and epoch, and of PatchCore's coresets.
 
     Coresets are interpolated between the sizes that were measured. Empty where a step of either was not measured.
     """

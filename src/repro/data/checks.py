@@ -46,11 +46,11 @@ def examine(
     large. Raises ReproError where there is no such folder, DataError with every fault of every category otherwise.
     """
     if not root.is_dir():
-        raise ReproError("no such folder", where=root, mend="give --data-root a folder in MVTec AD layout")
+        raise ReproError("no such folder", where=root, hint="give --data-root a folder in MVTec AD layout")
     try:
         return _examine(root, categories, progress, layout, suspect)
     except OSError as error:
-        raise ReproError(error.strerror or str(error), where=error.filename or root, mend="make it readable") from None
+        raise ReproError(error.strerror or str(error), where=error.filename or root, hint="make it readable") from None
 
 
 def _examine(
@@ -60,7 +60,7 @@ def _examine(
     if absent:
         present = ", ".join(sorted(entry.name for entry in root.iterdir() if entry.is_dir())) or "none"
         raise ReproError(
-            f"no category {', '.join(absent)}", where=root, mend=f"choose with --categories from those there: {present}"
+            f"no category {', '.join(absent)}", where=root, hint=f"choose with --categories from those there: {present}"
         )
     found = {category: samples(root, category, layout) for category in categories}
     total = sum(len(those) for those in found.values())
@@ -94,7 +94,7 @@ def _examine(
         if not problems:
             manifests[category] = _manifest(root, those, sizes, modes)
     if problems:
-        raise DataError(problems, where=root, mend="mend or remove these files; nothing was trained")
+        raise DataError(problems, where=root, hint="mend or remove these files; nothing was trained")
     if large and suspect:
         suspect(large[0], len(large))
     return manifests
@@ -156,8 +156,8 @@ def _mispaired(those: Sequence[Sample]) -> Iterator[str]:
     yield from (f"{mask}: the mask of more than one image" for mask in shared)
     for image, mask in zip(sorted(pairs), sorted(pairs.values()), strict=True):
         if pairs[image] != mask:
-            mend = "give all names as many digits, or masks the names of their images"
-            yield f"{image}: its mask stands elsewhere in the order of names; {mend}"
+            hint = "give all names as many digits, or masks the names of their images"
+            yield f"{image}: its mask stands elsewhere in the order of names; {hint}"
             return
 
 

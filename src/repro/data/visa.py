@@ -69,15 +69,15 @@ def read_split(root: Path, categories: Sequence[str]) -> list[Row]:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             lines = list(csv.DictReader(stream))
     except FileNotFoundError:
-        raise ReproError("no such file, so this is no folder in VisA layout", where=path, mend=wants) from None
+        raise ReproError("no such file, so this is no folder in VisA layout", where=path, hint=wants) from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ReproError(f"not a table ({error})", where=path, mend=wants) from None
+        raise ReproError(f"not a table ({error})", where=path, hint=wants) from None
     if not lines or not set(COLUMNS) <= lines[0].keys():
-        raise ReproError("has not the columns of VisA's split, or no line", where=path, mend=wants)
+        raise ReproError("has not the columns of VisA's split, or no line", where=path, hint=wants)
     absent = [category for category in categories if category not in {line["object"] for line in lines}]
     if absent:
         present = ", ".join(sorted({str(line["object"]) for line in lines}))
-        raise ReproError(f"no category {', '.join(absent)}", where=path, mend=f"choose from those there: {present}")
+        raise ReproError(f"no category {', '.join(absent)}", where=path, hint=f"choose from those there: {present}")
     problems: list[str] = []
     rows: dict[str, Row] = {}
     for number, line in enumerate(lines, 2):
@@ -91,7 +91,7 @@ def read_split(root: Path, categories: Sequence[str]) -> list[Row]:
             else:
                 rows[place] = row
     if problems:
-        raise DataError(problems, where=path, mend="mend these lines or files; nothing was trained")
+        raise DataError(problems, where=path, hint="mend these lines or files; nothing was trained")
     return list(rows.values())
 
 

@@ -104,14 +104,14 @@ def _check_room(missing: list[Source], folders: dict[str, Path]) -> None:
             raise ReproError(
                 f"{need / 1e9:.1f} GB are needed for {what}, {free / 1e9:.1f} GB are free",
                 where=disk,
-                mend="make room, fetch fewer at a time, or name another disk with --data-root",
+                hint="make room, fetch fewer at a time, or name another disk with --data-root",
             )
 
 
 def _take(wanted: list[Source], given: Path, folders: dict[str, Path], *, named: bool) -> None:
     """Place what a local file or folder has of `wanted`; ReproError where it lacks what was named, or all."""
     if not given.exists():
-        raise ReproError("no such file or folder", where=given, mend="name an archive or a folder with --from")
+        raise ReproError("no such file or folder", where=given, hint="name an archive or a folder with --from")
     files = [path for path in (given.iterdir() if given.is_dir() else [given]) if path.is_file()]
     lacking = []
     for source in wanted:
@@ -131,7 +131,7 @@ def _take(wanted: list[Source], given: Path, folders: dict[str, Path], *, named:
         raise ReproError(
             f"does not hold {', '.join(f'{source.file} of SHA-256 {source.sha256}' for source in lacking)}",
             where=given,
-            mend=f"get it from {', '.join(source.page for source in lacking)}",
+            hint=f"get it from {', '.join(source.page for source in lacking)}",
         )
 
 

@@ -37,10 +37,10 @@ def there(source: Source, folder: Path) -> bool:
     if source.name == "imagenette":
         counts = {split: len(list(folder.glob(f"imagenette2/{split}/*/*.JPEG"))) for split in IMAGENETTE_IMAGES}
         if counts != IMAGENETTE_IMAGES:
-            raise ReproError(f"holds {counts} images, not {IMAGENETTE_IMAGES}", where=folder, mend=f"move it {again}")
+            raise ReproError(f"holds {counts} images, not {IMAGENETTE_IMAGES}", where=folder, hint=f"move it {again}")
     for name, digest in source.content.items():
         if not (folder / name).is_file():
-            raise ReproError("is missing", where=folder / name, mend=f"move its folder {again}")
+            raise ReproError("is missing", where=folder / name, hint=f"move its folder {again}")
         _hashed(folder / name, digest, f"move its folder {again}")
     return True
 
@@ -78,7 +78,7 @@ def put_categories(given: Path, root: Path, *, official: bool = False) -> list[s
             raise ReproError(
                 "holds no category of MVTec AD",
                 where=given,
-                mend="name MVTec AD's archive, that of a category, or a folder with a category's train/good in it",
+                hint="name MVTec AD's archive, that of a category, or a folder with a category's train/good in it",
             )
         if not official:
             for name, path in new.items():
@@ -105,20 +105,20 @@ def _official(root: Path, names: list[str]) -> None:
             raise ReproError(
                 "has not the official numbers and sizes of images",
                 where=root / name,
-                mend="move it away and run the same command again, or use it as it is with `--data-root`",
+                hint="move it away and run the same command again, or use it as it is with `--data-root`",
             )
 
 
-def _hashed(file: Path, digest: str, mend: str) -> bool:
+def _hashed(file: Path, digest: str, hint: str) -> bool:
     if sha256(file) != digest:
-        raise ReproError(f"its SHA-256 is not {digest}", where=file, mend=mend)
+        raise ReproError(f"its SHA-256 is not {digest}", where=file, hint=hint)
     return True
 
 
 def _sound_teachers(source: Source, folder: Path) -> None:
     for name, digest in source.content.items():
         if not (folder / name).is_file() or sha256(folder / name) != digest:
-            raise ReproError(f"holds no {name} of SHA-256 {digest}", where=source.file, mend="tell the maintainers")
+            raise ReproError(f"holds no {name} of SHA-256 {digest}", where=source.file, hint="tell the maintainers")
 
 
 def _into_hub(source: Source, file: Path, folder: Path) -> None:

@@ -68,7 +68,7 @@ class Source(Record):
         folder = folder or self.folder()
         return folder / "blobs" / self.sha256 if self.hub else folder.parent / self.file
 
-    def mend(self, place: Path | None = None) -> str:
+    def hint(self, place: Path | None = None) -> str:
         """What a user without the file can do, for the end of an error line."""
         return (
             f"put {self.file} from {self.page} (SHA-256 {self.sha256}) to {place or self.place()} and run "
@@ -86,7 +86,7 @@ def sources() -> dict[str, Source]:
 def source(name: str) -> Source:
     """The entry of that name; ReproError where the table has none."""
     if name not in sources():
-        raise ReproError("is not known", where=name, mend=f"choose from {', '.join([*sources(), *GROUPS])}")
+        raise ReproError("is not known", where=name, hint=f"choose from {', '.join([*sources(), *GROUPS])}")
     return sources()[name]
 
 

@@ -61,7 +61,7 @@ def obtain(source: Source, path: Path, patience: Patience, tell: Told | None = N
                 raise ReproError(
                     f"cannot be written ({error.strerror or error})",
                     where=part,
-                    mend="make room or mend its folder and run the same command again; what is there is kept",
+                    hint="make room or mend its folder and run the same command again; what is there is kept",
                 ) from None
             else:
                 part.replace(path)
@@ -69,7 +69,7 @@ def obtain(source: Source, path: Path, patience: Patience, tell: Told | None = N
     raise ReproError(
         f"no address gives it ({'; '.join(reasons)})",
         where=source.file,
-        mend=source.mend(path),
+        hint=source.hint(path),
     )
 
 

@@ -45,7 +45,7 @@ def unpack(archive: Path, into: Path, tell: Told | None = None) -> None:
         raise ReproError(
             f"cannot be unpacked ({reason})",
             where=archive,
-            mend="mend that or get it anew; nothing of it was left",
+            hint="mend that or get it anew; nothing of it was left",
         ) from None
 
 

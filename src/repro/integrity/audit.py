@@ -30,9 +30,9 @@ def pins(text: str) -> dict[str, str]:
         name, exact, version = (part.strip() for part in entry.partition("=="))
         where, key = f"constraints.txt, line {number}", canonicalize_name(name)
         if not exact or not version or any(sign in entry for sign in "*<>~!;,@ "):
-            raise ReproError(f"{entry!r} is no exact version", where=where, mend="write name==version")
+            raise ReproError(f"{entry!r} is no exact version", where=where, hint="write name==version")
         if key in found:
-            raise ReproError(f"{name} comes twice", where=where, mend="remove one of them")
+            raise ReproError(f"{name} comes twice", where=where, hint="remove one of them")
         found[key] = version
     return found
 
@@ -69,7 +69,7 @@ def would_install(root: Path, asked: Iterable[Requirement]) -> dict[str, str]:
         command += ["--report", str(report), "--constraint", str(root / "constraints.txt")]
         done = subprocess.run([*command, str(root), *map(str, asked)], check=False)
         if done.returncode:
-            raise ReproError("pip finds no set of versions", where="constraints.txt", mend="read its output above")
+            raise ReproError("pip finds no set of versions", where="constraints.txt", hint="read its output above")
         content = json.loads(report.read_text(encoding="utf-8"))
     packages = (one["metadata"] for one in content["install"])
     return {canonicalize_name(one["name"]): one["version"] for one in packages if one["name"] != PROJECT}

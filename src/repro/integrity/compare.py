@@ -51,7 +51,7 @@ def differences(one: Path, other: Path, files: tuple[str, ...] = FILES) -> list[
             continue
         for path in (first, second):
             if not path.is_file():
-                raise ReproError("no such file", where=path, mend="run `nox -s evaluate` to make it")
+                raise ReproError("no such file", where=path, hint="run `nox -s evaluate` to make it")
         found += [Difference(file, "", 0.0)] if sha256(first) == sha256(second) else _of(file, first, second)
     return found
 
@@ -64,9 +64,9 @@ def _of(file: str, first: Path, second: Path) -> list[Difference]:
             # Another version of anomalib may keep more, an optimizer's state for example.
             lacking = Counter(_tensors(first)) - Counter(_tensors(second))
             return [Difference(file, "tensors", 0.0, other=lacking.total())]
-        return list(_numbers(file, read_json(first, mend=""), read_json(second, mend="")))
+        return list(_numbers(file, read_json(first, hint=""), read_json(second, hint="")))
     except (ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise ReproError(f"cannot be compared ({error})", where=first, mend="run `repro verify`") from None
+        raise ReproError(f"cannot be compared ({error})", where=first, hint="run `repro verify`") from None
 
 
 def _arrays(file: str, first: Path, second: Path) -> Iterator[Difference]:

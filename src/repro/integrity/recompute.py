@@ -34,10 +34,10 @@ def recompute(folder: RunFolder, study: Study, seed: int, device: Device, thread
     cell = random.Random(seed).choice(study.cells)
     print(f"recompute {cell.key}, drawn with seed {seed}", flush=True)
     standing = folder.cell(cell)
-    then = read_json(standing / "fit.json", mend="run `nox -s evaluate` first")
+    then = read_json(standing / "fit.json", hint="run `nox -s evaluate` first")
     for file in MADE:
         if not (standing / file).is_file():
-            raise ReproError("no such file", where=standing / file, mend="run `nox -s evaluate` first")
+            raise ReproError("no such file", where=standing / file, hint="run `nox -s evaluate` first")
     torch.set_num_threads(threads or then["threads"])
     with tempfile.TemporaryDirectory(prefix="repro-check-") as root:
         anew = RunFolder(folder.study, Path(root))
@@ -48,7 +48,7 @@ def recompute(folder: RunFolder, study: Study, seed: int, device: Device, thread
         fit(anew, study, cell, device)
         predict(anew, study, cell, device)
         score(anew, cell)
-        now = read_json(anew.cell(cell) / "fit.json", mend="")
+        now = read_json(anew.cell(cell) / "fit.json", hint="")
         found = differences(standing, anew.cell(cell), MADE)
     return _say(cell, found, _circumstances(folder, then, now))
 
@@ -56,7 +56,7 @@ def recompute(folder: RunFolder, study: Study, seed: int, device: Device, thread
 def _circumstances(folder: RunFolder, then: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """What is not as it was when the cell was made."""
     there = folder.report / "environment.json"
-    machine = read_json(there, mend="")["processor"] if there.is_file() else processor()
+    machine = read_json(there, hint="")["processor"] if there.is_file() else processor()
     pairs = {key: (then[key], now[key]) for key in ("device", "threads")} | {"processor": (machine, processor())}
     pairs |= {name: (then["packages"].get(name), version) for name, version in now["packages"].items()}
     return [f"{name} {old}, now {new}" for name, (old, new) in pairs.items() if old != new]

@@ -41,7 +41,7 @@ def accept(folder: RunFolder, baseline: Path) -> None:
     """
     results = _results(folder)
     if results.missing:
-        raise ReproError("cells are missing", where=folder.report / "results.json", mend="run `nox -s reproduce` first")
+        raise ReproError("cells are missing", where=folder.report / "results.json", hint="run `nox -s reproduce` first")
     write_json(baseline, Baseline(study=results.study.name, cells=_cells(results)).model_dump(mode="json"))
 
 
@@ -55,14 +55,14 @@ def compare(folder: RunFolder, baseline: Path) -> pd.DataFrame:
     is `not tested`.
     Raises ReproError where the baseline is of another study or not a baseline.
     """
-    mend = "run `nox -s regression -- --accept` to make one from the present results"
+    hint = "run `nox -s regression -- --accept` to make one from the present results"
     try:
-        old = Baseline.model_validate(read_json(baseline, mend=mend))
+        old = Baseline.model_validate(read_json(baseline, hint=hint))
     except ValidationError as error:
-        raise ReproError(f"is not a baseline ({fault(error)})", where=baseline, mend=mend) from None
+        raise ReproError(f"is not a baseline ({fault(error)})", where=baseline, hint=hint) from None
     results = _results(folder)
     if old.study != results.study.name:
-        raise ReproError(f"is of study {old.study}, the results are of {results.study.name}", where=baseline, mend=mend)
+        raise ReproError(f"is of study {old.study}, the results are of {results.study.name}", where=baseline, hint=hint)
     new, missing = _cells(results), set(results.missing)
     rows = []
     for key in sorted(old.cells.keys() | new.keys()):
@@ -91,7 +91,7 @@ def markdown(table: pd.DataFrame) -> str:
 
 
 def _results(folder: RunFolder) -> Results:
-    return read_record(folder.report / "results.json", Results, mend="run `nox -s reproduce` to make it anew")
+    return read_record(folder.report / "results.json", Results, hint="run `nox -s reproduce` to make it anew")
 
 
 def _cells(results: Results) -> dict[str, dict[str, Metric]]:

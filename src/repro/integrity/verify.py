@@ -63,7 +63,7 @@ def verify(
     if not check.records and not check.faults:
         made = any(path.is_file() for job in found for path in job.outputs)
         what = "no hashes were kept of its files" if made else "nothing was made yet"
-        raise ReproError(what, where=f"study {folder.study}", mend=again(folder))
+        raise ReproError(what, where=f"study {folder.study}", hint=again(folder))
     if study and has_run:
         check.weights(study)
     for job in found:
@@ -185,7 +185,7 @@ class _Check:
                 shipped.check_variant(variant)
             except ReproError as error:
                 if error.where not in seen:
-                    self.fault("altered" if "SHA-256" in error.what else "missing", Path(error.where), error.mend)
+                    self.fault("altered" if "SHA-256" in error.what else "missing", Path(error.where), error.hint)
                 seen.add(error.where)
 
     def images(self, study: Study) -> int:
@@ -193,7 +193,7 @@ class _Check:
         folder = self._folder
         if self._has_fault(folder.data_root) or not folder.data_root.is_file():
             return 0
-        root = Path(read_json(folder.data_root, mend="")["root"])
+        root = Path(read_json(folder.data_root, hint="")["root"])
         drawn = isinstance(study.data, ProceduralData)
         if not root.is_dir():
             hint = f"`repro data --study {study.name}` draws them" if drawn else "name their folder with --data-root"
@@ -204,7 +204,7 @@ class _Check:
         )
         manifests = {name: folder.manifest(name) for name in study.categories}
         return sum(
-            self._category(root, name, read_json(manifest, mend="")["files"], hint)
+            self._category(root, name, read_json(manifest, hint="")["files"], hint)
             for name, manifest in manifests.items()
             if manifest.is_file() and not self._has_fault(manifest)
         )

@@ -26,8 +26,8 @@ def build(variant: Variant, image_size: int, weights: Path) -> AnomalibModule:
     """
     if isinstance(variant, BackboneVariant):
         if not timm.is_model(variant.backbone):
-            mend = "choose one of timm.list_models()"
-            raise ReproError("timm has no such network", where=variant.backbone, mend=mend)
+            hint = "choose one of timm.list_models()"
+            raise ReproError("timm has no such network", where=variant.backbone, hint=hint)
         check_variant(variant)
     entry = MODELS[variant.model]
     pre_processor = PreProcessor(transform=Compose(transforms(variant, image_size)))
@@ -40,9 +40,9 @@ def build(variant: Variant, image_size: int, weights: Path) -> AnomalibModule:
         if not arguments.get("pre_trained"):
             raise
         name = arguments["backbone"]
-        mend = f'{_to_have(name)}, or set backbone = "{LITE0}", whose weights come with a package'
+        hint = f'{_to_have(name)}, or set backbone = "{LITE0}", whose weights come with a package'
         raise ReproError(
-            f"timm cannot load its ImageNet weights ({type(error).__name__})", where=name, mend=mend
+            f"timm cannot load its ImageNet weights ({type(error).__name__})", where=name, hint=hint
         ) from error
     if isinstance(variant, BackboneVariant) and from_package(variant):
         lite0.fill(model.model.feature_extractor.feature_extractor)
@@ -52,7 +52,7 @@ def build(variant: Variant, image_size: int, weights: Path) -> AnomalibModule:
 def _to_have(backbone: str) -> str:
     """What a user without a backbone's ImageNet weights can do to have them, for the end of an error line."""
     if backbone in sources():
-        return source(backbone).mend()
+        return source(backbone).hint()
     trained = timm.get_pretrained_cfg(backbone)
     if trained.hf_hub_id:
         return (

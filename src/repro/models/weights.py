@@ -58,7 +58,7 @@ def place_teacher(variant: EfficientAdVariant, cache: Path) -> None:
     os.environ["XDG_CACHE_HOME"] = str(cache.resolve())
     if not get_pretrained_weights_dir().is_relative_to(cache.resolve()):
         raise ReproError(
-            "anomalib does not heed XDG_CACHE_HOME on this platform", where=cache, mend='set teacher = "official"'
+            "anomalib does not heed XDG_CACHE_HOME on this platform", where=cache, hint='set teacher = "official"'
         )
     state = random_teacher() if variant.teacher == "random" else distilled_teacher()
     # In memory first: where the disk is full, torch's own writer does not say so, and given a path it writes the name
@@ -100,7 +100,7 @@ def _have(name: str, instead: str) -> None:
         if not there(source(name), source(name).folder()):
             fetch((name,))
     except ReproError as error:
-        raise ReproError(error.what, where=error.where, mend=f"{error.mend}, or {instead}") from None
+        raise ReproError(error.what, where=error.where, hint=f"{error.hint}, or {instead}") from None
 
 
 def describe(variant: Variant, model: AnomalibModule, penalty_folder: Path) -> dict[str, WeightsRecord]:

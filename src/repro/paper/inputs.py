@@ -18,7 +18,7 @@ from repro.runs import PROJECT_ROOT, read_record, sha256
 from repro.study import ABLATIONS
 
 TEMPLATES = PROJECT_ROOT / "templates"
-MEND = "run `nox -s reproduce`"
+HINT = "run `nox -s reproduce`"
 
 
 @dataclass(frozen=True)
@@ -41,33 +41,33 @@ class Inputs:
 
 def read_inputs(report: Path) -> Inputs:
     """Read and check the records of a report folder, and that each figure they name is there."""
-    results = read_record(report / "results.json", Results, mend=MEND)
-    verdicts = read_record(report / "verdicts.json", Verdicts, mend=MEND)
-    guards = read_record(report / "guards.json", Guards, mend=MEND)
-    figures = read_record(report / "figures" / "figures.json", Figures, mend=MEND)
+    results = read_record(report / "results.json", Results, hint=HINT)
+    verdicts = read_record(report / "verdicts.json", Verdicts, hint=HINT)
+    guards = read_record(report / "guards.json", Guards, hint=HINT)
+    figures = read_record(report / "figures" / "figures.json", Figures, hint=HINT)
     digest = sha256(report / "results.json")
     for name, judged in (("verdicts.json", verdicts), ("guards.json", guards)):
         if judged.results_sha256 != digest:
-            raise ReproError("was made from another results.json", where=report / name, mend=MEND)
+            raise ReproError("was made from another results.json", where=report / name, hint=HINT)
     for figure in figures.figures:
         if not (report / "figures" / figure.file).is_file():
-            raise ReproError("no such picture", where=report / "figures" / figure.file, mend="run `nox -s figures`")
+            raise ReproError("no such picture", where=report / "figures" / figure.file, hint="run `nox -s figures`")
     constants = tomllib.loads((TEMPLATES / "constants.toml").read_text(encoding="utf-8"))
     return Inputs(
         results=follow(results, "results.json"),
         verdicts=follow(verdicts, "verdicts.json"),
         guards=follow(guards, "guards.json"),
         environment=follow(
-            read_record(report / "environment.json", Environment, mend=MEND),
+            read_record(report / "environment.json", Environment, hint=HINT),
             "environment.json",
         ),
         figures=figures,
         ablations=tuple(
-            follow(read_record(path, Results, mend="run `nox -s ablate`"), f"../{name}/results.json")
+            follow(read_record(path, Results, hint="run `nox -s ablate`"), f"../{name}/results.json")
             for name in ABLATIONS
             if name != report.name and (path := report.parent / name / "results.json").is_file()
         ),
-        bench=follow(read_record(path, Bench, mend="run `nox -s bench`"), f"../{path.name}")
+        bench=follow(read_record(path, Bench, hint="run `nox -s bench`"), f"../{path.name}")
         if (path := report.parent / "bench.json").is_file()
         else None,
         constants=follow(constants, "constants.toml"),

@@ -102,7 +102,7 @@ def lint(environment: jinja2.Environment, path: Path) -> None:
             raise ReproError(
                 f"the number {found[0]} is typed by hand",
                 where=f"templates/{path.name}, line {line}",
-                mend="print it from the records",
+                hint="print it from the records",
             )
 
 
@@ -324,7 +324,7 @@ class Labels:
         if self.known is None:
             return 1
         if (kind, label) not in self.known:
-            raise ReproError(f"points to {kind} {label}, which is not there", where="templates", mend="mend the label")
+            raise ReproError(f"points to {kind} {label}, which is not there", where="templates", hint="mend the label")
         return self.known[kind, label]
 
     def _point(self, kind: str, label: str) -> str:
@@ -352,4 +352,4 @@ def _ends(low: str, high: str) -> Marked:
 
 
 def _untraced(value: object) -> ReproError:
-    return ReproError(f"prints {value}, which comes from no record", where="templates", mend="print a traced value")
+    return ReproError(f"prints {value}, which comes from no record", where="templates", hint="print a traced value")

@@ -8,7 +8,7 @@ import pypandoc
 import typst
 
 from repro.errors import ReproError
-from repro.paper.inputs import MEND, TEMPLATES
+from repro.paper.inputs import HINT, TEMPLATES
 
 
 def to_pdf(markdown: str, report: Path, *, study: str, commit: str) -> bytes:
@@ -18,7 +18,7 @@ def to_pdf(markdown: str, report: Path, *, study: str, commit: str) -> bytes:
     command += [f"--metadata=study:{study}", f"--metadata=commit:{commit}"]
     done = subprocess.run(command, input=markdown, capture_output=True, text=True, encoding="utf-8", check=False)
     if done.returncode:
-        raise ReproError(f"pandoc refused it ({done.stderr.strip()})", where="templates/paper.lua", mend="mend it")
+        raise ReproError(f"pandoc refused it ({done.stderr.strip()})", where="templates/paper.lua", hint="mend it")
     source = done.stdout.encode()
     try:
         return _typeset(source, report, "ua-1")
@@ -26,7 +26,7 @@ def to_pdf(markdown: str, report: Path, *, study: str, commit: str) -> bytes:
         # PDF/UA-1 forbids a character that no embedded font has; a name in such letters is set without the promise.
         if "could not be displayed" in error.message:
             return _typeset(source, report, "1.7")
-        raise ReproError(f"Typst refused it ({error.message})", where=report / "paper.md", mend=MEND) from None
+        raise ReproError(f"Typst refused it ({error.message})", where=report / "paper.md", hint=HINT) from None
 
 
 def _typeset(source: bytes, report: Path, standard: Literal["ua-1", "1.7"]) -> bytes:

@@ -15,7 +15,7 @@ from repro.records.results import Results, VariantRecord
 
 Metric = Literal["image_auroc", "pixel_auroc", "aupro"]
 REFERENCES = Path(__file__).with_name("references.toml")
-MEND = "correct the file of references"
+HINT = "correct the file of references"
 #: What the sources give, in per cent.
 METRICS: tuple[Metric, ...] = ("image_auroc", "pixel_auroc", "aupro")
 #: Our AU-PRO equals that of MVTec AD's evaluator; another's may not.
@@ -73,9 +73,9 @@ def references(path: Path = REFERENCES) -> list[Reference]:
     try:
         read = File.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).reference
     except ValidationError as error:
-        raise ReproError(fault(error), where=path, mend=MEND) from None
+        raise ReproError(fault(error), where=path, hint=HINT) from None
     except (OSError, ValueError, RecursionError) as error:
-        raise ReproError(f"cannot be read ({error})", where=path, mend=MEND) from None
+        raise ReproError(f"cannot be read ({error})", where=path, hint=HINT) from None
     return list(follow(read, path.name, "reference"))
 
 

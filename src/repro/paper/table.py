@@ -20,7 +20,7 @@ def table(folder: RunFolder, name: str) -> str:
     if name not in written.tables:
         written = to_markdown(inputs)
     if name not in written.tables:
-        raise ReproError("is none of the paper's tables", where=name, mend=f"choose one of {', '.join(written.tables)}")
+        raise ReproError("is none of the paper's tables", where=name, hint=f"choose one of {', '.join(written.tables)}")
     return to_csv(written.tables[name])
 
 

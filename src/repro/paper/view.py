@@ -18,12 +18,12 @@ def server(folder: RunFolder, port: int = 0) -> tuple[ThreadingHTTPServer, str]:
     """A server of the reports on loopback and the address of the study's page; a free port where it is 0."""
     page = folder.report / "paper.html"
     if not page.is_file():
-        raise ReproError("no such file", where=page, mend="run `nox -s render`")
+        raise ReproError("no such file", where=page, hint="run `nox -s render`")
     handler = partial(Quiet, directory=str(folder.report.parent))
     try:
         made = ThreadingHTTPServer(("127.0.0.1", port), handler)
     except (OSError, OverflowError) as error:
-        raise ReproError(str(error), where=f"port {port}", mend="choose another with --port") from None
+        raise ReproError(str(error), where=f"port {port}", hint="choose another with --port") from None
     return made, f"http://127.0.0.1:{made.server_port}/{folder.study}/{page.name}"
 
 

@@ -35,16 +35,16 @@ class Predictions:
 
 def load(path: Path) -> Predictions:
     """Read a predictions.npz; ReproError where there is none or it holds something else."""
-    mend = "run `nox -s evaluate` to make it"
+    hint = "run `nox -s evaluate` to make it"
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
             predictions = Predictions(**arrays)
     except FileNotFoundError:
-        raise ReproError("no such file", where=path, mend=mend) from None
+        raise ReproError("no such file", where=path, hint=hint) from None
     except UNREADABLE as error:
-        raise ReproError(f"not a file of predictions ({error})", where=path, mend=mend) from None
+        raise ReproError(f"not a file of predictions ({error})", where=path, hint=hint) from None
     for fault in _faults(predictions):
-        raise ReproError(fault, where=path, mend="train the cell again" if "finite" in fault else mend)
+        raise ReproError(fault, where=path, hint="train the cell again" if "finite" in fault else hint)
     return predictions
 
 

@@ -27,7 +27,7 @@ def prepare(folder: RunFolder, study: Study) -> None:
         root = folder.drawn_data
     else:
         if study.data.root is None:
-            raise ReproError("is not known", where="data root", mend="say where the images are with --data-root")
+            raise ReproError("is not known", where="data root", hint="say where the images are with --data-root")
         root = Path(study.data.root)
         if study.data.layout == "visa":
             names = _arrange(folder, study, root)
@@ -37,7 +37,7 @@ def prepare(folder: RunFolder, study: Study) -> None:
     kept = [*(folder.manifest(category) for category in study.categories), folder.data_root]
     job = Job(folder, BY_NAME["data"], cells=tuple(study.cells), study=study)
     known = all(path.is_file() for path in [*kept, place(job)])
-    if known and states.is_file() and read_json(states, mend="delete it") == seen:
+    if known and states.is_file() and read_json(states, hint="delete it") == seen:
         return
     layout: Layout = "mvtec" if isinstance(study.data, ProceduralData) else study.data.layout
     with recording(job):
@@ -52,7 +52,7 @@ def prepare(folder: RunFolder, study: Study) -> None:
         except DataError as error:
             # A user mends the files that were given, not what was made of them.
             told = [names.get(path, path) + rest for path, rest in map(_split, error.problems)]
-            raise DataError(told, where=getattr(study.data, "root", root), mend=error.mend) from None
+            raise DataError(told, where=getattr(study.data, "root", root), hint=error.hint) from None
         for category, manifest in manifests.items():
             write_json_if_changed(folder.manifest(category), manifest)
             _tell_of_queries(study, category, manifest["files"])
@@ -83,7 +83,7 @@ def _draw(folder: RunFolder, study: Study, data: ProceduralData) -> None:
     if unknown:
         allowed = ", ".join(procedural.DEFECTS)
         raise ReproError(
-            f"no stand-in for {', '.join(unknown)}", where="categories", mend=f"choose from {allowed} or another study"
+            f"no stand-in for {', '.join(unknown)}", where="categories", hint=f"choose from {allowed} or another study"
         )
     recipe = {
         "settings": data.model_dump(),
@@ -92,7 +92,7 @@ def _draw(folder: RunFolder, study: Study, data: ProceduralData) -> None:
         "code": [sha256(Path(str(module.__file__))) for module in (defects, procedural, textures)],
     }
     stamp = folder.run / "drawn.json"
-    if stamp.is_file() and read_json(stamp, mend="delete it") == _stamp(folder, study, recipe):
+    if stamp.is_file() and read_json(stamp, hint="delete it") == _stamp(folder, study, recipe):
         return
     # First the stamp: a drawing that is interrupted is not taken for a whole one.
     stamp.unlink(missing_ok=True)
@@ -124,7 +124,7 @@ def _arrange(folder: RunFolder, study: Study, root: Path) -> dict[str, str]:
     from repro.data import visa
 
     if not root.is_dir():
-        raise ReproError("no such folder", where=root, mend="give --data-root a folder in VisA layout")
+        raise ReproError("no such folder", where=root, hint="give --data-root a folder in VisA layout")
     stamp = folder.run / "arranged.json"
 
     def state() -> dict[str, object]:
@@ -137,7 +137,7 @@ def _arrange(folder: RunFolder, study: Study, root: Path) -> dict[str, str]:
         }
 
     if stamp.is_file():
-        seen = read_json(stamp, mend="delete it")
+        seen = read_json(stamp, hint="delete it")
         if seen["state"] == state():
             return dict(seen["names"])
     stamp.unlink(missing_ok=True)

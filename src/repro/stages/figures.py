@@ -22,7 +22,7 @@ from repro.records.figures import Figures
 from repro.records.results import Results
 from repro.runs import RunFolder, read_record, write_json
 
-MEND = "run `nox -s evaluate` to make it"
+HINT = "run `nox -s evaluate` to make it"
 
 
 def draw(folder: RunFolder, progress: Callable[[int, int], None] | None = None, only: str | None = None) -> None:
@@ -31,14 +31,14 @@ def draw(folder: RunFolder, progress: Callable[[int, int], None] | None = None, 
     Files there that are no longer drawn are deleted. With `only`, that file alone is drawn and nothing else is
     touched. ReproError where predictions or images are missing, or where no picture has that name.
     """
-    results = read_record(folder.report / "results.json", Results, mend=MEND)
+    results = read_record(folder.report / "results.json", Results, hint=HINT)
     target = folder.report / "figures"
     with matplotlib.rc_context(STYLE):
         pictures = _named(_pictures(folder, results))
         wanted = [one for one in pictures if only in (None, one[0].file)]
         if not wanted:
             known = ", ".join(record.file for record, _ in pictures)
-            raise ReproError("is none of this study's figures", where=str(only), mend=f"choose one of {known}")
+            raise ReproError("is none of this study's figures", where=str(only), hint=f"choose one of {known}")
         for number, (record, sheet) in enumerate(wanted, 1):
             sheet().save(target / record.file)
             if progress:
@@ -69,7 +69,7 @@ def _pictures(folder: RunFolder, results: Results) -> Iterator[Picture]:
     yield from receptive_field(results, photograph)
     path = folder.report.parent / "bench.json"
     if path.is_file():
-        yield growth(read_record(path, Bench, mend="run `nox -s bench`"))
+        yield growth(read_record(path, Bench, hint="run `nox -s bench`"))
     for category in shown:
         yield from contact_sheet(folder, results, category, photograph)
 

@@ -75,7 +75,7 @@ def _identity(folder: RunFolder, study: Study, cell: Cell, device: Device) -> st
         "variant": study.variants[cell.variant].model_dump(mode="json", exclude={"seeds", "protocol"}),
         "image_size": study.image_size,
         "cell": cell.key,
-        "images": read_json(folder.manifest(cell.category), mend=f"run `repro data --study {folder.study}` first"),
+        "images": read_json(folder.manifest(cell.category), hint=f"run `repro data --study {folder.study}` first"),
         "packages": {name: version(name) for name in PACKAGES},
         "device": [device.accelerator, device.devices, torch.cuda.is_available(), torch.get_num_threads()],
         "code": [sha256(path) for path in BY_NAME["fit"].code],

@@ -16,9 +16,9 @@ def guard(folder: RunFolder) -> Guards:
     """Run tests/report on a report folder and leave guards.json there."""
     tests = folder.root / "tests" / "report"
     if not tests.is_dir():
-        raise ReproError("no such folder", where=tests, mend="run from a checkout of the project")
+        raise ReproError("no such folder", where=tests, hint="run from a checkout of the project")
     # Read here first: a file that is damaged or missing is told in one line, not in pytest's many.
-    read_record(folder.report / "results.json", Results, mend="run `nox -s reproduce` to make it anew")
+    read_record(folder.report / "results.json", Results, hint="run `nox -s reproduce` to make it anew")
     command = [sys.executable, "-m", "pytest", str(tests), "-q", "--no-header", "-p", "no:cacheprovider"]
     with tempfile.TemporaryDirectory() as place:
         told = Path(place) / "guards.json"
@@ -26,7 +26,7 @@ def guard(folder: RunFolder) -> Guards:
         outcome = subprocess.run([*command, *options], cwd=folder.root, check=False)
         # 1 is pytest's word for failed tests: the paper shows them, so they are no error here.
         if outcome.returncode not in (0, 1) or not told.is_file():
-            raise ReproError("pytest could not run the guards", where=tests, mend="read its output above")
-        guards = read_record(told, Guards, mend="run `nox -s guard` again")
+            raise ReproError("pytest could not run the guards", where=tests, hint="read its output above")
+        guards = read_record(told, Guards, hint="run `nox -s guard` again")
     write_json(folder.report / "guards.json", json.loads(guards.model_dump_json()))
     return guards

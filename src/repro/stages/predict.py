@@ -32,7 +32,7 @@ def predict(folder: RunFolder, study: Study, cell: Cell, device: Device) -> None
     """
     checkpoint = folder.cell(cell) / "checkpoint.ckpt"
     if not checkpoint.is_file():
-        raise ReproError("no such file", where=checkpoint, mend="run `nox -s train` first")
+        raise ReproError("no such file", where=checkpoint, hint="run `nox -s train` first")
     seed_everything(cell.seed, workers=True, verbose=False)
     variant = study.variants[cell.variant]
     entry = MODELS[variant.model]
@@ -63,8 +63,8 @@ def load(variant: Variant, checkpoint: Path) -> AnomalibModule:
         what = (
             f"is no checkpoint of this variant ({str(error).splitlines()[0] if str(error) else type(error).__name__})"
         )
-        mend = "delete it, then run `nox -s reproduce`"
-        raise ReproError(what, where=checkpoint, mend=mend) from error
+        hint = "delete it, then run `nox -s reproduce`"
+        raise ReproError(what, where=checkpoint, hint=hint) from error
 
 
 def preprocessing(model: AnomalibModule) -> list[str]:

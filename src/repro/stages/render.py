@@ -12,7 +12,7 @@ from repro.paper.page import to_html
 from repro.paper.pdf import to_pdf
 from repro.runs import RunFolder, write_text, writing
 
-MEND = "run `nox -s reproduce`"
+HINT = "run `nox -s reproduce`"
 
 
 def render(folder: RunFolder) -> None:

@@ -56,11 +56,11 @@ def results(folder: RunFolder, study: Study, *, partial: bool = False) -> None:
     if partial:
         cells = [cell for cell in cells if is_finished(folder, study, cell)]
         if not cells:
-            raise ReproError("no cell is finished", where=folder.run, mend="run `nox -s reproduce` first")
+            raise ReproError("no cell is finished", where=folder.run, hint="run `nox -s reproduce` first")
     try:
         _gather(folder, study, cells)
     except ValidationError as error:
-        raise ReproError(fault(error), where=folder.run, mend=OUTDATED) from None
+        raise ReproError(fault(error), where=folder.run, hint=OUTDATED) from None
 
 
 def _gather(folder: RunFolder, study: Study, cells: list[Cell]) -> None:
@@ -99,9 +99,9 @@ def _gather(folder: RunFolder, study: Study, cells: list[Cell]) -> None:
 
 def _part(path: Path, keys: tuple[str, ...] = ()) -> dict[str, Any]:
     """What a stage left; ReproError where it is missing or lacks one of `keys`."""
-    found = read_json(path, mend="run `nox -s reproduce` to make it")
+    found = read_json(path, hint="run `nox -s reproduce` to make it")
     if not isinstance(found, dict) or not set(keys) <= found.keys():
-        raise ReproError(f"does not hold {' and '.join(keys) or 'an object'}", where=path, mend=OUTDATED)
+        raise ReproError(f"does not hold {' and '.join(keys) or 'an object'}", where=path, hint=OUTDATED)
     return found
 
 
@@ -171,6 +171,6 @@ def variant_record(study: Study, name: str, fits: Mapping[str, Mapping[str, Any]
         raise ReproError(
             "its cells were trained with different weights, by their SHA-256",
             where=f"variant {name}",
-            mend=f"delete runs/{study.name}/cells/{name} and run `nox -s reproduce`",
+            hint=f"delete runs/{study.name}/cells/{name} and run `nox -s reproduce`",
         )
     return VariantRecord(model=settings.pop("model"), settings=settings, weights=found[0] if found else {})

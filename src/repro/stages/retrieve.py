@@ -75,16 +75,16 @@ def retrieve(folder: RunFolder, study: Study, cell: Cell, qdrant_url: str | None
 
 def embeddings(path: Path, count: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """The mean and the weighted embedding of each image, [count, D]; ReproError where the file holds something else."""
-    mend = "run `nox -s evaluate` to make it"
+    hint = "run `nox -s evaluate` to make it"
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
             found = arrays["mean"], arrays["weighted"]
     except FileNotFoundError:
-        raise ReproError("no such file", where=path, mend=mend) from None
+        raise ReproError("no such file", where=path, hint=hint) from None
     except UNREADABLE as error:
-        raise ReproError(f"not a file of embeddings ({error})", where=path, mend=mend) from None
+        raise ReproError(f"not a file of embeddings ({error})", where=path, hint=hint) from None
     if any(one.dtype.kind != "f" or one.ndim != 2 or len(one) != count or not one.size for one in found):
-        raise ReproError(f"holds no embedding of each of {count} images", where=path, mend=mend)
+        raise ReproError(f"holds no embedding of each of {count} images", where=path, hint=hint)
     return found
 
 
@@ -126,16 +126,16 @@ def qdrant(url: str | None, scratch: Path) -> Iterator[QdrantClient]:
                     client.close()
             except sqlite3.OperationalError as error:
                 raise ReproError(
-                    f"cannot be written ({error})", where=scratch, mend=f"free some space there, {AGAIN}"
+                    f"cannot be written ({error})", where=scratch, hint=f"free some space there, {AGAIN}"
                 ) from None
         return
-    mend = "start the server or leave --qdrant-url out to search embedded"
+    hint = "start the server or leave --qdrant-url out to search embedded"
     try:
         client = QdrantClient(url=url, timeout=10, check_compatibility=False)
         client.get_collections()
     except Exception as error:
         # qdrant-client lets through what its transports raise; all of it means the server cannot be used.
-        raise ReproError(f"no Qdrant answers ({type(error).__name__})", where=url, mend=mend) from None
+        raise ReproError(f"no Qdrant answers ({type(error).__name__})", where=url, hint=hint) from None
     try:
         yield client
     finally:
@@ -161,7 +161,7 @@ def rankings(
     Raises ReproError where a vector is not finite: cosine similarity is then not defined.
     """
     if not np.isfinite(vectors).all():
-        raise ReproError("holds values that are not finite", where=f"feature {collection}", mend="train the cell again")
+        raise ReproError("holds values that are not finite", where=f"feature {collection}", hint="train the cell again")
     labels = [defect_of(image) != GOOD for image in images]
     _fill(client, collection, vectors, labels)
     found: Found = {search: [] for search in SEARCHES}

@@ -25,7 +25,7 @@ def judge(predictions: Predictions) -> dict[str, Any]:
     """Everything that results.json says of a cell's predictions."""
     if not predictions.masks.any():
         raise ReproError(
-            "no defect lies inside the anomaly maps", where=predictions.images[0], mend="use a larger center_crop"
+            "no defect lies inside the anomaly maps", where=predictions.images[0], hint="use a larger center_crop"
         )
     drawn = bootstrap.weights(predictions.labels.astype(np.int64))
     images = bootstrap.image_counts(predictions.scores, predictions.labels)

@@ -32,7 +32,7 @@ RULES: dict[str, Rule] = {
 def verdicts(folder: RunFolder) -> None:
     """Judge the claims on a report folder's results.json; leave verdicts.json beside it."""
     path = folder.report / "results.json"
-    results = read_record(path, Results, mend="run `nox -s reproduce` to make it anew")
+    results = read_record(path, Results, hint="run `nox -s reproduce` to make it anew")
     judged = Verdicts(schema_version=SCHEMA_VERSION, results_sha256=sha256(path), verdicts=tuple(judge(results)))
     write_json(folder.report / "verdicts.json", judged.model_dump(mode="json"))
 
@@ -42,10 +42,10 @@ def accept(folder: RunFolder, ledger: Path) -> None:
 
     ReproError where they judge a partial report.
     """
-    results = read_record(folder.report / "results.json", Results, mend="run `nox -s reproduce` to make it anew")
+    results = read_record(folder.report / "results.json", Results, hint="run `nox -s reproduce` to make it anew")
     if results.missing:
-        raise ReproError("cells are missing", where=folder.report / "results.json", mend="run `nox -s reproduce` first")
-    judged = read_record(folder.report / "verdicts.json", Verdicts, mend="run `repro verdicts` first")
+        raise ReproError("cells are missing", where=folder.report / "results.json", hint="run `nox -s reproduce` first")
+    judged = read_record(folder.report / "verdicts.json", Verdicts, hint="run `repro verdicts` first")
     write_json(ledger, {one.claim: one.verdict for one in judged.verdicts})
 
 

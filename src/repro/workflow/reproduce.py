@@ -49,7 +49,7 @@ def choose_study(choices: Choices, root: Path = PROJECT_ROOT) -> tuple[studies.S
         found = None
         if choices.data_root is not None:
             raise ReproError(
-                "draws its own images", where=f"study {study.name}", mend="leave --data-root out or use --study mvtec"
+                "draws its own images", where=f"study {study.name}", hint="leave --data-root out or use --study mvtec"
             )
     elif choices.data_root is None and study.data.root is not None:
         found = Path(study.data.root)
@@ -57,7 +57,7 @@ def choose_study(choices: Choices, root: Path = PROJECT_ROOT) -> tuple[studies.S
         raise ReproError(
             "needs images on disk and none are given",
             where=f"study {study.name}",
-            mend=f"name their folder with --data-root or ${ROOT_VARIABLE}, or run `nox -s fetch -- mvtec`, which puts "
+            hint=f"name their folder with --data-root or ${ROOT_VARIABLE}, or run `nox -s fetch -- mvtec`, which puts "
             f"them into {DEFAULT_ROOT}",
         )
     study = studies.choose(study, data_root=found, categories=list(choices.categories))
@@ -88,7 +88,7 @@ def _run(folder: RunFolder, study: studies.Study, choices: Choices) -> int:
         _check_qdrant(choices.qdrant_url, folder)
     profile = find_profile(choices.profile)
     if choices.partial and choices.until == "train":
-        raise ReproError("trains nothing", where="--partial", mend="leave --until=train out")
+        raise ReproError("trains nothing", where="--partial", hint="leave --until=train out")
     shipped.check(study)
     prepare(folder, study)
     check_room(folder, _estimate(folder, study, choices))
@@ -123,8 +123,8 @@ def _run(folder: RunFolder, study: studies.Study, choices: Choices) -> int:
         return 2 if told else 1
     if choices.until != "paper":
         return 1 if failed else 0
-    guards = read_record(folder.report / "guards.json", Guards, mend="run `nox -s guard`")
-    missing = read_record(folder.report / "results.json", Results, mend="run `nox -s reproduce`").missing
+    guards = read_record(folder.report / "guards.json", Guards, hint="run `nox -s guard`")
+    missing = read_record(folder.report / "results.json", Results, hint="run `nox -s reproduce`").missing
     print(
         f"{folder.report / 'paper.pdf'}: {guards.passed} of {guards.passed + guards.failed} guards hold"
         + (f"; {len(missing)} of {len(study.cells)} cells are missing and marked so" if missing else "")
@@ -137,11 +137,11 @@ def find_profile(name_or_path: str) -> Path:
     folder = PROFILES / name_or_path if name_or_path in profiles() else Path(name_or_path).resolve()
     if not (folder / "config.yaml").is_file():
         known = ", ".join(profiles())
-        raise ReproError("no such profile", where=name_or_path, mend=f"use {known} or a folder with a config.yaml")
+        raise ReproError("no such profile", where=name_or_path, hint=f"use {known} or a folder with a config.yaml")
     ours = folder.parent == PROFILES and folder.name != LOCAL
     if ours and find_spec(f"snakemake_executor_plugin_{folder.name}") is None:
-        mend = f'run `{sys.executable} -m pip install -c constraints.txt -e ".[{folder.name}]"`'
-        raise ReproError("its executor is not installed", where=f"profile {folder.name}", mend=mend)
+        hint = f'run `{sys.executable} -m pip install -c constraints.txt -e ".[{folder.name}]"`'
+        raise ReproError("its executor is not installed", where=f"profile {folder.name}", hint=hint)
     return folder
 
 
@@ -171,7 +171,7 @@ def _draw_again_what_is_lost(folder: RunFolder) -> None:
     """The workflow knows of the list of figures only: without it, all are drawn."""
     listed = folder.report / "figures" / "figures.json"
     if listed.is_file():
-        figures = read_record(listed, Figures, mend="delete it").figures
+        figures = read_record(listed, Figures, hint="delete it").figures
         if not all((listed.parent / figure.file).is_file() for figure in figures):
             listed.unlink()
 

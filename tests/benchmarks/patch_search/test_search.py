@@ -42,5 +42,5 @@ def test_the_local_engine_compares_with_every_vector_so_that_it_finds_all(tmp_pa
 
 
 def test_the_documented_table_is_that_of_the_measurement() -> None:
-    found = read_record(PROJECT_ROOT / "report" / "patches.json", Patches, mend="run `nox -s patches`")
+    found = read_record(PROJECT_ROOT / "report" / "patches.json", Patches, hint="run `nox -s patches`")
     assert table(found) in (PROJECT_ROOT / "docs" / "patches.md").read_text(encoding="utf-8")

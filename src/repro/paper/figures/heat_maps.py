@@ -100,7 +100,7 @@ def see(folder: RunFolder, results: Results, variant: str, category: str, wanted
     predictions = load(path)
     rows = {str(image): row for row, image in enumerate(predictions.images)}
     if missing := sorted(wanted - set(rows)):
-        raise ReproError(f"holds no prediction for {missing[0]}", where=path, mend="run `nox -s evaluate` again")
+        raise ReproError(f"holds no prediction for {missing[0]}", where=path, hint="run `nox -s evaluate` again")
     thresholds = results.cells[cell.key].thresholds
     maps = normalise(predictions.maps, thresholds.pixel)
     side = results.study.image_size

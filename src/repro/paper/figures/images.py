@@ -14,7 +14,7 @@ Photograph = Callable[[str], Image.Image]
 
 def photographs(folder: RunFolder, results: Results) -> Photograph:
     """How to get the images: in colour, resized, before any crop; ReproError where one is missing."""
-    root = read_root(folder, mend="run `nox -s evaluate` to make it")
+    root = read_root(folder, hint="run `nox -s evaluate` to make it")
     side = results.study.image_size
 
     def photograph(name: str) -> Image.Image:
@@ -23,6 +23,6 @@ def photographs(folder: RunFolder, results: Results) -> Photograph:
                 return image.convert("RGB").resize((side, side), Image.Resampling.BILINEAR)
         except OSError as error:
             reason = error.strerror or str(error)
-            raise ReproError(reason, where=root / name, mend="restore the image, or run the study again") from None
+            raise ReproError(reason, where=root / name, hint="restore the image, or run the study again") from None
 
     return photograph
