@@ -25,15 +25,25 @@ class Run:
         """Where each try to reach the network is noted; no such file where there was none."""
         return tries(self.study_path)
 
+    @property
+    def opened(self) -> Path:
+        """The files of the project that each process of the run opened."""
+        return opened(self.study_path)
+
 
 def tries(study_path: Path) -> Path:
     return study_path.with_name("network-tries.txt")
 
 
+def opened(study_path: Path) -> Path:
+    return study_path.with_name("opened-files.txt")
+
+
 def offline(study_path: Path) -> dict[str, str]:
     """An environment in which no Python reaches the network; nothing else tells the libraries so."""
     path = os.pathsep.join(filter(None, [str(OFFLINE), os.environ.get("PYTHONPATH")]))
-    return os.environ | {"PYTHONPATH": path, "NETWORK_TRIES": str(tries(study_path))}
+    notes = {"NETWORK_TRIES": str(tries(study_path)), "OPENED_FILES": str(opened(study_path))}
+    return os.environ | {"PYTHONPATH": path} | notes
 
 
 def reproduce(study_path: Path, *more: str) -> subprocess.CompletedProcess[str]:

@@ -11,14 +11,14 @@ import pytest
 
 from repro.errors import ReproError
 from repro.runs import (
-    HELD,
+    LOCKED,
     WRITING,
     Cell,
     RunFolder,
-    clear_leavings,
-    holding,
     link_or_copy,
+    lock,
     read_json,
+    remove_partial_files,
     to_json,
     write_json,
     write_json_if_changed,
@@ -145,8 +145,8 @@ def test_a_file_larger_than_the_system_allows_is_one_line(tmp_path: Path) -> Non
 HOLDER = """
 import sys, time
 from pathlib import Path
-from repro.runs import RunFolder, holding
-with holding(RunFolder("study", Path(sys.argv[1]))):
+from repro.runs import RunFolder, lock
+with lock(RunFolder("study", Path(sys.argv[1]))):
     print("held", flush=True)
     time.sleep(60)
 """
@@ -158,20 +158,20 @@ def test_one_at_a_time_works_in_a_folder_and_its_death_lets_go(tmp_path: Path) -
         assert other.stdout is not None
         assert other.stdout.readline() == "held\n"
         with pytest.raises(ReproError, match="another run is at work here; wait for it to end, or stop it"):
-            holding(folder).__enter__()
-        with holding(RunFolder("other", tmp_path)):
+            lock(folder).__enter__()
+        with lock(RunFolder("other", tmp_path)):
             pass
         other.send_signal(signal.SIGKILL)
-    with holding(folder):
+    with lock(folder):
         pass
     assert not folder.run.exists()
 
 
 def test_the_stages_of_a_run_are_held_by_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = RunFolder("study", tmp_path)
-    with holding(folder):
-        monkeypatch.setenv(HELD, "study")
-        with holding(folder):
+    with lock(folder):
+        monkeypatch.setenv(LOCKED, "study")
+        with lock(folder):
             pass
 
 
@@ -182,7 +182,7 @@ def test_what_killed_stages_left_is_cleared_and_nothing_else(tmp_path: Path) -> 
     for left in (kept.parent / f"{WRITING}x.json", folder.report / "figures" / f"{WRITING}y.svg"):
         left.parent.mkdir(parents=True, exist_ok=True)
         left.touch()
-    clear_leavings(folder)
+    remove_partial_files(folder)
     assert [path for place in (folder.run, folder.report) for path in place.rglob("*") if path.is_file()] == [kept]
 
 

@@ -1,9 +1,13 @@
 """What is read from disk never runs, archives stay in their folder, and shell calls quote what comes from outside."""
 
 import ast
+import json
 import os
 import pickle
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +16,9 @@ import yaml
 import repro
 from repro import study as studies
 from repro.errors import ReproError
-from repro.runs import PROJECT_ROOT
+from repro.runs import PROJECT_ROOT, RunFolder, write_json
+from repro.workflow.choices import Choices
+from repro.workflow.snakemake import command, find_profile
 
 MODULES = sorted(Path(repro.__file__).parent.rglob("*.py"))
 #: What a call must say, for what it would otherwise run or write.
@@ -66,8 +72,11 @@ def test_a_checkpoint_runs_no_code_and_a_damaged_one_is_told_in_one_line(
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.ckpt"]
 
 
-def test_the_continuous_integration_may_only_read_and_puts_nothing_from_outside_into_a_shell() -> None:
-    workflow = yaml.safe_load((PROJECT_ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
+@pytest.mark.parametrize(
+    "path", sorted((PROJECT_ROOT / ".github" / "workflows").glob("*.yml")), ids=lambda path: path.stem
+)
+def test_the_continuous_integration_may_only_read_and_puts_nothing_from_outside_into_a_shell(path: Path) -> None:
+    workflow = yaml.safe_load(path.read_text(encoding="utf-8"))
     assert workflow["permissions"] == {"contents": "read"}
     for name, job in workflow["jobs"].items():
         assert "permissions" not in job, name
@@ -79,11 +88,32 @@ def test_the_continuous_integration_may_only_read_and_puts_nothing_from_outside_
                 assert step["with"] == {"persist-credentials": False}
 
 
-def test_the_workflow_quotes_whatever_it_puts_into_a_shell() -> None:
-    text = (PROJECT_ROOT / "src" / "repro" / "workflow" / "Snakefile").read_text(encoding="utf-8")
-    shells = re.findall(r"shell:\n((?:\s+\"[^\n]*\n)+)", text)
-    assert len(shells) == text.count("shell:") == text.count("\nrule ") - len(("paper", "train", "evaluate"))
-    placed = [place for shell in shells for place in re.findall(r"{([^}]*)}", shell)]
-    assert "wildcards.category:q" in placed
-    # Of constants alone, which the shell has to read.
-    assert {place for place in placed if not place.endswith(":q")} == {"params.allocator"}
+RECORDER = """
+import json, sys
+with open({record!r}, "a") as stream:
+    stream.write(json.dumps(sys.argv[1:]) + "\\n")
+sys.exit("error: recorded")
+"""
+
+
+def test_no_name_of_a_category_reaches_a_shell_as_code(tmp_path: Path) -> None:
+    nasty = f"a $(touch {tmp_path.name}) `id` ;'\" & b"
+    study = studies.load("smoke").model_copy(update={"name": "quoting-test", "categories": [nasty]})
+    folder = RunFolder(study.name)
+    record, recorder = tmp_path / "calls.jsonl", tmp_path / "recorder.py"
+    recorder.write_text(RECORDER.format(record=str(record)), encoding="utf-8")
+    try:
+        write_json(folder.study_file, study.model_dump(mode="json"))
+        write_json(folder.manifest(nasty), {})
+        for cell in study.cells:
+            write_json(folder.cell(cell) / "cell.json", {})
+        choices = Choices(study=study.name, until="train", keep_going=True, accelerator="cpu", cores=2)
+        line = command(folder, choices, find_profile("local"))
+        subprocess.run(
+            [*line, f"command={sys.executable} {recorder}"], cwd=PROJECT_ROOT, check=False, capture_output=True
+        )
+        calls = [json.loads(call) for call in record.read_text(encoding="utf-8").splitlines()]
+    finally:
+        shutil.rmtree(folder.run, ignore_errors=True)
+    assert {(call[0], call[call.index("--cell") + 1]) for call in calls} == {("fit", cell.key) for cell in study.cells}
+    assert not (PROJECT_ROOT / tmp_path.name).exists()

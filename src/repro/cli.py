@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
 
 @contextmanager
 def _lock(study: str) -> Iterator[None]:
-    from repro.runs import RunFolder, holding
+    from repro.runs import RunFolder, lock
 
-    with promptly(), holding(RunFolder(study)):
+    with promptly(), lock(RunFolder(study)):
         yield

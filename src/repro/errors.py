@@ -1,4 +1,4 @@
-"""Errors that a user can mend: each says what is wrong, where, and what to do."""
+"""Errors that a user can fix: each says what is wrong, where, and what to do."""
 
 import errno
 import os
@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 
 class ReproError(Exception):
-    """One problem, told in one line.
+    """One problem, in one line.
 
     Args:
         what: what is wrong.
         where: the file, key, folder or address it is wrong in.
-        mend: what the user can do about it.
+        hint: what the user can do about it.
     """
 
     def __init__(self, what: str, *, where: object, hint: str) -> None:
@@ -21,12 +21,12 @@ class ReproError(Exception):
 
 
 def _visible(character: str) -> str:
-    """Names may hold what would end the line or tell the terminal something."""
+    """Escape what would end the line or control the terminal; file names may hold it."""
     return character if character.isprintable() else character.encode("unicode_escape").decode()
 
 
 class DataError(ReproError):
-    """A data set that cannot be used; `problems` lists every fault found, each with its path."""
+    """A data set that cannot be used; `problems` lists every fault, each with its path."""
 
     def __init__(self, problems: Sequence[str], *, where: object, hint: str) -> None:
         self.problems = tuple(problems)
@@ -35,7 +35,7 @@ class DataError(ReproError):
         super().__init__(f"{count}: {listed}", where=where, hint=hint)
 
 
-#: What helps where a file cannot be written, by the system's error number.
+#: What to do where a file cannot be written, by the system's error number.
 UNWRITABLE = {
     errno.ENOSPC: "free some space there",
     errno.EDQUOT: "free some of the quota there",
@@ -45,7 +45,7 @@ UNWRITABLE = {
     errno.EPERM: "make the folder writable",
 }
 AGAIN = "then run the same command again; what is finished is kept"
-#: What torch, its libraries and the dynamic loader say where memory runs out; Python itself raises MemoryError.
+#: Messages of torch, its libraries and the dynamic loader where memory runs out; Python itself raises MemoryError.
 MEMORY = ("allocate memory", "bad_alloc", "out of memory", "could not create a memory", "failed to map segment")
 
 
@@ -56,9 +56,9 @@ def unwritable(error: OSError, where: object) -> ReproError:
 
 
 def in_words(error: BaseException, stage: str) -> ReproError | None:
-    """The user's error behind any other: a file, a disk or memory that did not suffice; None where it is none.
+    """The error that a user can fix behind any other: a file, a full disk, too little memory; None where it is another.
 
-    Libraries raise others while they handle it, so that it may stand behind what arrives.
+    Libraries raise errors of their own while they handle it, so its causes are searched too.
     """
     if isinstance(error, ReproError):
         return error
@@ -66,8 +66,8 @@ def in_words(error: BaseException, stage: str) -> ReproError | None:
         return unwritable(error, error.filename or stage)
     if isinstance(error, shutil.Error):
         # Of a copied folder: the reasons are text, one a file.
-        told = [number for number in UNWRITABLE if os.strerror(number) in str(error)]
-        return unwritable(OSError(told[0], os.strerror(told[0])), stage) if told else None
+        numbers = [number for number in UNWRITABLE if os.strerror(number) in str(error)]
+        return unwritable(OSError(numbers[0], os.strerror(numbers[0])), stage) if numbers else None
     if isinstance(error, MemoryError) or any(words in str(error) for words in MEMORY):
         hint = f"free some, raise the limit (ulimit -v) or let fewer cells run at once (--cores 1), {AGAIN}"
         return ReproError("memory ran out", where=stage, hint=hint)

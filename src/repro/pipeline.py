@@ -85,7 +85,10 @@ STAGES = (
         "cell",
         inputs=("{cell}/cell.json", "{run}/manifests/{category}.json"),
         outputs=("{cell}/checkpoint.ckpt", "{cell}/fit.json"),
-        data=(Only("{package}/models/teacher_small.safetensors", _distilled),),
+        data=(
+            Only("{package}/models/teacher_small.safetensors", _distilled),
+            Only("{package}/models/teacher_small.json", _distilled),
+        ),
         gpu=True,
     ),
     Stage(

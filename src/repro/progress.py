@@ -3,7 +3,7 @@
 import sys
 import time
 
-#: The share that must be done before it says anything of the rest: the first units wait for what prepares them.
+#: The share that must be done before the rest is estimated: the first units wait for preparations.
 EARLY = 0.01
 
 
@@ -13,19 +13,19 @@ class Progress:
     Args:
         what: the work, for example `fit efficientad/grid/seed0`.
         unit: what is counted, for example `steps`.
-        skipped: units that were done before and say nothing of the pace.
+        skipped: units that were done before and do not count for the pace.
     """
 
     def __init__(self, what: str, unit: str, every: float = 10.0, skipped: int = 0) -> None:
         self._what, self._unit, self._every, self._skipped = what, unit, every, skipped
-        self._begun = self._told = time.monotonic()
+        self._begun = self._printed = time.monotonic()
 
     def __call__(self, done: int, total: int) -> None:
-        """Say that `done` of `total` units are done."""
+        """Report that `done` of `total` units are done."""
         now = time.monotonic()
-        if done < total and now - self._told < self._every:
+        if done < total and now - self._printed < self._every:
             return
-        self._told = now
+        self._printed = now
         taken = now - self._begun
         fresh = done - self._skipped
         if done >= total:

@@ -23,10 +23,10 @@ RecordType = TypeVar("RecordType", bound=BaseModel)
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 #: What anomalib calls a VisA folder that is split into training and test images.
 ARRANGED = "visa_pytorch"
-#: Begins the names of files that are being written; where their writer was killed, they stay.
+#: Prefix of files that are being written; where their writer was killed, they remain.
 WRITING = ".writing-"
-#: Environment of the stages of a run: the study whose folders the run holds for them.
-HELD = "REPRO_HELD"
+#: Environment variable of stages that a run started: the study whose lock the run holds.
+LOCKED = "REPRO_HELD"
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class RunFolder:
 
     @property
     def data_root(self) -> Path:
-        """Says where the images lie; apart from the manifests, so that moving them changes no result."""
+        """Records where the images lie; apart from the manifests, so that moving them changes no result."""
         return self.run / "data-root.json"
 
     def manifest(self, category: str) -> Path:
@@ -107,7 +107,7 @@ class RunFolder:
 
     @property
     def lock(self) -> Path:
-        """Held by the one process that may write to the study's folders; beside them, so that it makes none."""
+        """Lock file of the process that may write to the study's folders; outside them, so that locking makes none."""
         return self.root / "runs" / f".{self.study}.lock"
 
     @property
@@ -121,31 +121,31 @@ class RunFolder:
 
 
 @contextmanager
-def holding(folder: RunFolder) -> Iterator[None]:
-    """Be the only one to write to a study's folders; the system lets go where the holder dies.
+def lock(folder: RunFolder) -> Iterator[None]:
+    """Hold an exclusive lock on a study's folders; the system frees it when the process ends, however it ends.
 
-    A stage of a run is held by the run. Raises ReproError where another process is at work there.
+    A stage that a run started is covered by the lock of the run. Raises ReproError where another process holds it.
     """
     from filelock import FileLock, Timeout  # not where a help text is all that is asked
 
-    if os.environ.get(HELD) == folder.study:
+    if os.environ.get(LOCKED) == folder.study:
         yield
         return
     folder.lock.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder.lock, timeout=0)
+    held = FileLock(folder.lock, timeout=0)
     try:
-        lock.acquire()
+        held.acquire()
     except Timeout:
         hint = "wait for it to end, or stop it"
         raise ReproError("another run is at work here", where=folder.run, hint=hint) from None
     try:
         yield
     finally:
-        lock.release()
+        held.release()
 
 
-def clear_leavings(folder: RunFolder) -> None:
-    """Delete what killed stages left half-written; only for who holds the folder."""
+def remove_partial_files(folder: RunFolder) -> None:
+    """Delete what killed stages left half-written; call it only while holding the lock."""
     shutil.rmtree(folder.run / "qdrant", ignore_errors=True)
     for place in (folder.run, folder.report):
         for path in place.rglob(f"{WRITING}*"):
@@ -154,7 +154,7 @@ def clear_leavings(folder: RunFolder) -> None:
 
 @contextmanager
 def writing(path: Path) -> Iterator[Path]:
-    """Yield a path beside `path` to write to; it takes the place of `path` only when the block ends well.
+    """Yield a temporary path beside `path`, which is renamed to `path` when the block ends without an error.
 
     Raises ReproError where the disk is full or the folder cannot be written to.
     """
@@ -204,14 +204,14 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def write_json_if_changed(path: Path, content: Any) -> None:
-    """Write `content` only where the file says something else, so that what depends on it is not rerun in vain."""
+    """Write `content` only where the file differs, so that what depends on it is not rerun for nothing."""
     text = to_json(content)
     if not path.is_file() or path.read_text(encoding="utf-8") != text:
         write_text(path, text)
 
 
 def read_json(path: Path, *, hint: str) -> Any:
-    """Read JSON; ReproError with `mend` where the file is missing or not JSON."""
+    """Read JSON; ReproError with `hint` where the file is missing or not JSON."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -238,7 +238,7 @@ def read_record(path: Path, kind: type[RecordType], *, hint: str) -> RecordType:
 
 
 def read_root(folder: RunFolder, *, hint: str) -> Path:
-    """The folder that holds the study's images; ReproError with `mend` where no run has said."""
+    """The folder that holds the study's images; ReproError with `hint` where no run has recorded it."""
     content = read_json(folder.data_root, hint=hint)
     if not isinstance(content, dict) or not isinstance(content.get("root"), str):
         raise ReproError("does not say where the images are", where=folder.data_root, hint=hint)

@@ -11,7 +11,8 @@ from repro.costs.needs import Images
 from repro.errors import ReproError
 from repro.runs import PROJECT_ROOT, RunFolder, read_json, write_json, write_text
 from repro.workflow.choices import Choices
-from repro.workflow.reproduce import choose_study, reproduce
+from repro.workflow.choose import choose_study
+from repro.workflow.reproduce import reproduce
 
 FULL, EMBEDDED = study.load("mvtec-full"), study.load("embedded")
 HEAD = "s\th:m:s\tmax_rss\n"

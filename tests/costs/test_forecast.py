@@ -79,7 +79,7 @@ def test_a_run_without_room_is_refused_before_anything_trains(tmp_path: Path, mo
     write_text(tmp_path / "no-room.toml", text)
     run = RunFolder("no-room")
     machine(monkeypatch, disk=10**12, memory=10**8)
-    monkeypatch.setattr("repro.workflow.reproduce.supervise", lambda *_, **__: pytest.fail("the workflow was started"))
+    monkeypatch.setattr("repro.workflow.snakemake.supervise", lambda *_, **__: pytest.fail("the workflow was started"))
     try:
         with pytest.raises(ReproError, match="GB of memory are needed"):
             reproduce(Choices(study=str(tmp_path / "no-room.toml"), cores=1))

@@ -21,7 +21,7 @@ import psutil
 from repro import study as studies
 from repro.hashes import read
 from repro.pipeline import OF_A_CELL, job
-from repro.runs import HELD, PROJECT_ROOT, WRITING, Cell, RunFolder
+from repro.runs import LOCKED, PROJECT_ROOT, WRITING, Cell, RunFolder
 
 NAME = "fault-test"
 FOLDER = RunFolder(NAME)
@@ -72,7 +72,7 @@ def start(*more: str, command: str = "reproduce", faults: Path | None = None, li
     cores = ["--cores", "1"] if command == "reproduce" else []
     call = [sys.executable, "-m", "repro", command, "--study", study, *cores, *more]
     environment = dict(os.environ)
-    environment.pop(HELD, None)
+    environment.pop(LOCKED, None)
     paths = [str(PROJECT_ROOT / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
     if faults is not None:
         environment["REPRO_FAULTS"] = str(faults)

@@ -13,7 +13,7 @@ from repro import study as studies
 from repro.runs import Cell, RunFolder, write_json
 from repro.study import Study
 from repro.workflow.choices import Choices
-from repro.workflow.reproduce import choose_study
+from repro.workflow.choose import choose_study
 
 PACKAGE = {name: tomllib.loads((studies.STUDIES / f"{name}.toml").read_text("utf-8")) for name in studies.names()}
 

@@ -14,7 +14,7 @@ import pytest
 from repro import study as studies
 from repro.runs import PROJECT_ROOT, RunFolder, write_json, write_text
 from repro.workflow.choices import Choices
-from repro.workflow.reproduce import command, environment, find_profile
+from repro.workflow.snakemake import command, environment, find_profile
 
 NAME = "kubernetes-test"
 #: As an administrator would write it; the volume is mounted where the checkout lies.

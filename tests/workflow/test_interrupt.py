@@ -27,4 +27,4 @@ def test_ctrl_c_ends_a_process_whose_main_thread_is_deep_in_an_operation() -> No
         process.send_signal(signal.SIGINT)
         assert process.wait() == 130
         assert time.monotonic() - begun < 2
-        assert process.stderr.read() == "stopped; the same command goes on where this one left off\n"
+        assert process.stderr.read() == "stopped; the same command resumes where this one ended\n"

@@ -11,7 +11,8 @@ from repro.errors import ReproError
 from repro.runs import RunFolder, write_json, write_text
 from repro.workflow import reproduce as module
 from repro.workflow.choices import Choices
-from repro.workflow.reproduce import PROFILES, command, find_profile, reproduce
+from repro.workflow.reproduce import reproduce
+from repro.workflow.snakemake import PROFILES, command, find_profile
 
 FOLDER = RunFolder("smoke")
 
@@ -36,7 +37,7 @@ def test_what_a_stage_said_stands_last(
     words: str, status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     code = f"import sys; print({words!r}, file=sys.stderr); print('much more', file=sys.stderr); sys.exit(1)"
-    monkeypatch.setattr(module, "command", lambda *_, **__: [sys.executable, "-c", code])
+    monkeypatch.setattr("repro.workflow.snakemake.command", lambda *_, **__: [sys.executable, "-c", code])
     monkeypatch.setattr(module, "RunFolder", lambda name: RunFolder(name, tmp_path))
     monkeypatch.setattr(module, "prepare", lambda folder, study: None)
     assert reproduce(Choices(study="smoke")) == status
@@ -50,7 +51,7 @@ def after(line: list[str], flag: str) -> list[str]:
 
 
 def test_this_machine_offers_its_cores_and_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("repro.workflow.reproduce.gpus", lambda *_: [])
+    monkeypatch.setattr("repro.workflow.snakemake.gpus", lambda *_: [])
     line = command(FOLDER, Choices(), PROFILES / "local")
     assert after(line, "--cores") == [str(os.cpu_count())]
     (memory,) = after(line, "--resources")
@@ -59,7 +60,7 @@ def test_this_machine_offers_its_cores_and_memory(monkeypatch: pytest.MonkeyPatc
 
 
 def test_cells_run_side_by_side_on_as_many_gpus_as_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("repro.workflow.reproduce.gpus", lambda *_: ["0", "1"])
+    monkeypatch.setattr("repro.workflow.snakemake.gpus", lambda *_: ["0", "1"])
     line = command(FOLDER, Choices(), PROFILES / "local")
     assert "gpu=2" in after(line, "--resources")
     assert "gpus=2" in after(line, "--config")
@@ -90,6 +91,6 @@ def test_a_profile_that_is_not_there_is_told_with_those_that_are() -> None:
 
 
 def test_a_profile_without_its_executor_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("repro.workflow.reproduce.find_spec", lambda _: None)
+    monkeypatch.setattr("repro.workflow.snakemake.find_spec", lambda _: None)
     with pytest.raises(ReproError, match=r'pip install -c constraints\.txt -e "\.\[slurm\]"'):
         find_profile("slurm")

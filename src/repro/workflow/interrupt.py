@@ -1,4 +1,4 @@
-"""Interrupt: Ctrl-C ends a stage soon, even while its main thread is deep in one operation of a library."""
+"""Interrupt: Ctrl-C ends a stage soon, even while its main thread is inside one long operation of a library."""
 
 import os
 import signal
@@ -7,36 +7,36 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event, Thread, current_thread, main_thread
 
-#: Seconds that an orderly end is given.
+#: Seconds that a clean exit may take.
 PATIENCE = 0.5
-STOPPED = "stopped; the same command goes on where this one left off"
+STOPPED = "stopped; the same command resumes where this one ended"
 
 
 @contextmanager
 def promptly() -> Iterator[None]:
-    """Where Ctrl-C has not ended the block in an orderly way after `PATIENCE`, end the process, with status 130.
+    """End the process with status 130 where Ctrl-C has not ended the block after `PATIENCE`.
 
     Python itself waits until the operation under way returns, which for a training step's gradients takes seconds.
     """
     if current_thread() is not main_thread():
         yield
         return
-    told, tell = os.pipe()
-    os.set_blocking(tell, False)
+    read_end, write_end = os.pipe()
+    os.set_blocking(write_end, False)
     over = Event()
-    before = signal.set_wakeup_fd(tell, warn_on_full_buffer=False)
-    Thread(target=_watch, args=(told, over), daemon=True).start()
+    before = signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
+    Thread(target=_watch, args=(read_end, over), daemon=True).start()
     try:
         yield
     finally:
         over.set()
         signal.set_wakeup_fd(before)
-        os.close(tell)
+        os.close(write_end)
 
 
-def _watch(told: int, over: Event) -> None:
-    while number := os.read(told, 1):
+def _watch(read_end: int, over: Event) -> None:
+    while number := os.read(read_end, 1):
         if number[0] == signal.SIGINT and not over.wait(PATIENCE):
             print(STOPPED, file=sys.stderr, flush=True)
             os._exit(130)
-    os.close(told)
+    os.close(read_end)

@@ -1,4 +1,4 @@
-"""Supervise: a command and all it starts run as one group of processes, which ends when we do, however that happens."""
+"""Supervise: run a command and all it starts as one process group, which ends with this process, however it ends."""
 
 import os
 import signal
@@ -10,22 +10,22 @@ from pathlib import Path
 from threading import Thread
 from typing import IO
 
-#: Waits in the group for the end of a pipe that we alone hold open: it comes with our death, `kill -9` among them.
+#: Waits in the group for the end of a pipe that this process alone holds open: it closes when it dies, even by SIGKILL.
 WATCH = "import os, signal; os.read(0, 1); os.killpg(0, signal.SIGKILL)"
 ERROR = b"error: "
 
 
 def supervise(command: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> tuple[int, list[str]]:
-    """Run a command to its end; its exit status, and the lines on standard error that begin with `error: `.
+    """Run a command; return its exit status and the lines on standard error that begin with `error: `.
 
-    Nothing that it started outlives the call, nor this process.
+    Nothing that it starts outlives the call, nor this process.
     """
-    watched, ours = os.pipe()
+    watched, held = os.pipe()
     watch = [sys.executable, "-I", "-S", "-c", WATCH]
-    # First the watcher, whose group the command joins: at no time does the command run without it.
+    # The watcher first, whose group the command joins: at no time does the command run unwatched.
     watcher = subprocess.Popen(watch, stdin=watched, process_group=0)
     os.close(watched)
-    told: list[str] = []
+    errors: list[str] = []
     try:
         process = subprocess.Popen(
             command,
@@ -36,25 +36,25 @@ def supervise(command: Sequence[str], cwd: Path, environment: Mapping[str, str])
             process_group=watcher.pid,
         )
         assert process.stderr is not None
-        forward = Thread(target=_forward, args=(process.stderr, told), daemon=True)
+        forward = Thread(target=_forward, args=(process.stderr, errors), daemon=True)
         forward.start()
         status = process.wait()
     finally:
-        # macOS says so of a group of which only the dead are left.
+        # macOS raises these for a group of zombies only.
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(watcher.pid, signal.SIGKILL)
         watcher.wait()
-        os.close(ours)
+        os.close(held)
     forward.join()
-    return status, told
+    return status, errors
 
 
-def _forward(stream: IO[bytes], told: list[str]) -> None:
-    """Pass on what comes as it comes, lines that are not finished too."""
+def _forward(stream: IO[bytes], errors: list[str]) -> None:
+    """Forward output as it comes, incomplete lines too, and collect the error lines."""
     rest = b""
     with stream:
         while chunk := os.read(stream.fileno(), 1 << 16):
             sys.stderr.buffer.write(chunk)
             sys.stderr.buffer.flush()
             *lines, rest = (rest + chunk).split(b"\n")
-            told += [line.decode(errors="replace").strip() for line in lines if line.startswith(ERROR)]
+            errors += [line.decode(errors="replace").strip() for line in lines if line.startswith(ERROR)]

@@ -1,0 +1,102 @@
+"""Snakemake: how it is called, on this machine or with a profile for a cluster, and how its run ended."""
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from repro.errors import ReproError
+from repro.gpus import gpus
+from repro.pipeline import STAGES
+from repro.runs import LOCKED, RunFolder
+from repro.workflow.choices import Choices
+from repro.workflow.supervise import supervise
+
+SNAKEFILE = Path(__file__).parent / "Snakefile"
+#: Where the stages run; each folder holds a config.yaml as Snakemake's profiles do.
+PROFILES = SNAKEFILE.parent / "profiles"
+LOCAL = "local"
+#: The rules that a partial paper runs: no cell is trained or made again.
+REPORT_RULES = (*(stage.rule for stage in STAGES if stage.scope != "cell" and not stage.before), "evaluate", "paper")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run of the workflow ended."""
+
+    failed: bool = False
+    #: The error lines of the stages, each once.
+    errors: tuple[str, ...] = ()
+
+
+def run(
+    folder: RunFolder, choices: Choices, profile: Path, more: Sequence[str] = (), *, partial: bool = False
+) -> Outcome:
+    """Run the workflow for the paper and `more` files, or with `partial` for the paper of the finished cells."""
+    line = command(folder, choices, profile, more, partial=partial)
+    status, errors = supervise(line, folder.root, environment(profile) | {LOCKED: folder.study})
+    return Outcome(status != 0, tuple(dict.fromkeys(errors)))
+
+
+def find_profile(name_or_path: str) -> Path:
+    """The folder of a profile, by name (`slurm`) or path; ReproError where it or its executor is missing."""
+    folder = PROFILES / name_or_path if name_or_path in profiles() else Path(name_or_path).resolve()
+    if not (folder / "config.yaml").is_file():
+        known = ", ".join(profiles())
+        raise ReproError("no such profile", where=name_or_path, hint=f"use {known} or a folder with a config.yaml")
+    ours = folder.parent == PROFILES and folder.name != LOCAL
+    if ours and find_spec(f"snakemake_executor_plugin_{folder.name}") is None:
+        hint = f'run `{sys.executable} -m pip install -c constraints.txt -e ".[{folder.name}]"`'
+        raise ReproError("its executor is not installed", where=f"profile {folder.name}", hint=hint)
+    return folder
+
+
+def profiles() -> list[str]:
+    """Names of the profiles that come with the package."""
+    return sorted(path.parent.name for path in PROFILES.glob("*/config.yaml"))
+
+
+def environment(profile: Path) -> dict[str, str]:
+    """Environment of Snakemake, which finds an executor that lies in the profile's own folder."""
+    path = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(profile))))
+    return os.environ | {"PYTHONPATH": path}
+
+
+def command(
+    folder: RunFolder, choices: Choices, profile: Path, more: Sequence[str] = (), *, partial: bool = False
+) -> list[str]:
+    """The command line of Snakemake; see `run`."""
+    local = profile == PROFILES / LOCAL
+    # The GPUs of a cluster are not known here: a cell asks for one unless the CPU is asked for.
+    count = len(gpus(choices.accelerator, choices.devices)) if local else int(choices.accelerator != "cpu")
+    config = {
+        "study": folder.study,
+        "accelerator": choices.accelerator,
+        "devices": choices.devices,
+        "qdrant_url": choices.qdrant_url or "",
+        "gpus": count,
+        "partial": int(partial),
+    }
+    cores = available_cores(choices) if local else choices.cores
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
+    limits = [f"mem_mb={memory}", *([f"gpu={count}"] if count else [])] if local else []
+    return [
+        *(sys.executable, "-m", "snakemake", choices.until, *more),
+        *("--snakefile", str(SNAKEFILE), "--directory", str(folder.root), "--workflow-profile", str(profile)),
+        *(("--cores", str(cores)) if cores else ()),
+        *(("--resources", *limits) if limits else ()),
+        *(("--keep-going",) if choices.keep_going else ()),
+        *(("--allowed-rules", *REPORT_RULES) if partial else ()),
+        *("--rerun-triggers", "mtime", "input"),
+        # The lock of `reproduce` ends with its process; Snakemake's would stay behind when it is killed. Stages rename
+        # their files into place, so that each is complete: Snakemake need not doubt what it did not see to the end.
+        *("--nolock", "--ignore-incomplete", "--keep-incomplete", "--quiet", "rules", "host", "reason"),
+        *("--config", *(f"{key}={value}" for key, value in config.items())),
+    ]
+
+
+def available_cores(choices: Choices) -> int:
+    """The cores that a run may use on this machine."""
+    return choices.cores or os.cpu_count() or 1

@@ -1,0 +1,141 @@
+"""The table of stages tells the truth: what a real run of each stage opened is among its inputs, outputs and code."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import smoke
+
+from repro.closure import PACKAGE, PLUMBING, closure
+from repro.pipeline import BY_NAME, STAGES, Job, Stage, jobs
+from repro.runs import PROJECT_ROOT, WRITING, RunFolder
+from repro.study import load_resolved
+
+#: Modules that start a stage and decide nothing in it.
+ENTRY = {"__init__", "__main__", "arguments", "cli", "commands", "workflow"}
+#: What they and the plumbing import: words, paths and the forms of records, none of which a result follows from.
+BEHIND = {
+    path.relative_to(PACKAGE).as_posix()
+    for name in PLUMBING
+    for path in closure([*(PACKAGE / name).glob("*.py"), *PACKAGE.glob(f"{name}.py")])
+}
+#: Files that a stage opens though the table does not list them, and why.
+UNLISTED = {
+    "pyproject.toml": "settings of pytest, whose marks and warnings assert nothing of a result",
+    "tests/smoke.py": "runs the smoke study for other tests",
+    "runs/{study}/study.json": "every stage is told the study's own choices; those of a cell are in cell.json",
+    "runs/{study}/data-root.json": "where the images lie; what they hold is in the manifests",
+    "runs/{study}/data/": "the images themselves, by their hashes in the manifests",
+    "runs/{study}/weights/": "placed by fit from files whose SHA-256 is in fit.json",
+    "runs/{study}/hashes/": "what verify compares",
+    "report/{study}/hashes/": "what verify compares",
+    "runs/{study}/benchmarks/": "timings, which go to timings.json and decide no result",
+    "runs/.{study}.lock": "one process at a time",
+}
+#: Folders that belong to one stage alone and are gone when it ends.
+SCRATCH = ("lightning/", "resume-", "qdrant/", "__pycache__/")
+
+
+@dataclass(frozen=True)
+class Access:
+    stage: Stage
+    kind: str
+    #: Relative to the project.
+    path: str
+    #: Of a rename, the new name.
+    target: str | None = None
+
+
+def accesses(run: smoke.Run) -> Iterator[Access]:
+    """What each process of a stage opened and renamed."""
+    for line in run.opened.read_text(encoding="utf-8").splitlines():
+        arguments, kind, *paths = json.loads(line)
+        name = arguments[3] if arguments[1:3] == ["-m", "repro"] else "guard" if "--write-guards" in arguments else None
+        if name in BY_NAME and not BY_NAME[name].before:
+            yield Access(BY_NAME[name], kind, *paths)
+
+
+def listed(folder: RunFolder) -> dict[str, set[str]]:
+    """By stage, the files that the table lists."""
+    study = load_resolved(folder)
+    names: dict[str, set[str]] = {stage.name: set() for stage in STAGES}
+    for job in jobs(folder, study, study.cells):
+        paths = [*job.awaited, *job.inputs, *job.outputs]
+        names[job.stage.name] |= {path.relative_to(PROJECT_ROOT).as_posix() for path in paths}
+    return names
+
+
+def is_listed(access: Access, names: set[str], study: str) -> bool:
+    path = access.path
+    if path in names or any(part in f"/{path}" for part in SCRATCH if part != "__pycache__/"):
+        return True
+    if "__pycache__/" in path:
+        path = path.replace("__pycache__/", "").split(".cpython")[0] + ".py"
+    if path.startswith("src/repro/") and path.endswith(".py"):
+        module = path.removeprefix("src/repro/")
+        entry = module.removesuffix(".py").split("/")[0] in ENTRY | PLUMBING.keys()
+        return path in names or module.endswith("__init__.py") or entry or module in BEHIND
+    unlisted = [name.format(study=study) for name in UNLISTED]
+    return path in names or any(path == name or (name.endswith("/") and path.startswith(name)) for name in unlisted)
+
+
+def test_every_file_that_a_stage_reads_is_among_its_inputs(smoke_run: smoke.Run) -> None:
+    names, study = listed(smoke_run.folder), smoke_run.folder.study
+    read = [access for access in accesses(smoke_run) if access.kind == "read"]
+    assert {access.stage.name for access in read} == {stage.name for stage in STAGES if not stage.before}
+    missing = {
+        (access.stage.name, access.path) for access in read if not is_listed(access, names[access.stage.name], study)
+    }
+    assert sorted(missing) == []
+
+
+def test_every_file_is_written_under_another_name_and_renamed(smoke_run: smoke.Run) -> None:
+    """So that a reader, or a run after a kill, finds each file complete or not at all."""
+    seen = list(accesses(smoke_run))
+    renamed = {access.path for access in seen if access.kind == "rename"}
+    written = [access for access in seen if access.kind == "write" and access.path.startswith(("runs/", "report/"))]
+    assert {Path(access.path).suffix for access in written} >= {
+        ".json",
+        ".npz",
+        ".ckpt",
+        ".pdf",
+        ".html",
+        ".svg",
+        ".jpg",
+    }
+    direct = {
+        (access.stage.name, access.path)
+        for access in written
+        if not (Path(access.path).name.startswith(WRITING) and access.path in renamed)
+        and not access.path.endswith(".lock")
+        and not any(part in f"/{access.path}" for part in SCRATCH)
+    }
+    assert sorted(direct) == []
+
+
+@pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
+def test_the_code_of_a_stage_begins_with_its_own_module_and_leaves_plumbing_out(stage: Stage) -> None:
+    names = {path.stem for path in stage.code}
+    assert stage.rule in names
+    assert not names & PLUMBING.keys() - {"pipeline"}
+
+
+@pytest.mark.parametrize(
+    ("stage", "module"),
+    [
+        ("fit", "models/patchcore.py"),
+        ("fit", "models/kcenter.py"),
+        ("predict", "models/engine.py"),
+        ("score", "metrics/bootstrap.py"),
+        ("render", "paper/sections/cost.py"),
+        ("figures", "pipeline.py"),
+        ("guard", "models/layers.py"),
+    ],
+)
+def test_code_that_decides_a_result_is_an_input_of_its_stage(stage: str, module: str) -> None:
+    assert Path("src/repro", module) in {
+        path.relative_to(PROJECT_ROOT)
+        for path in BY_NAME[stage].code + tuple(Job(RunFolder("x"), BY_NAME[stage]).inputs)
+    }
