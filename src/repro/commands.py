@@ -124,6 +124,16 @@ def predict(options: Options) -> None:
 
 
 @command(STUDY, CELL, writes=True)
+def recover(options: Options) -> None:
+    """Recover the anomaly maps of the published study from its result images."""
+    from repro.stages.recover import recover
+
+    folder, study = _begun(options)
+    cell = study.cell(options.cell)
+    _recorded(options, lambda: recover(folder, study, cell))
+
+
+@command(STUDY, CELL, writes=True)
 def score(options: Options) -> None:
     """Compute the metrics of a cell."""
     from repro.stages.score import score

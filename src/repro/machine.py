@@ -44,7 +44,7 @@ def environment(
         platform=f"{platform.system()} {platform.machine()}",
         processor=processor(),
         devices=tuple(sorted({fit["device"] for fit in fits.values()})),
-        threads=max(fit["threads"] for fit in fits.values()),
+        threads=max((fit["threads"] for fit in fits.values()), default=1),
         packages=_packages(fits),
         data_fingerprint=data.fingerprint,
         weights={

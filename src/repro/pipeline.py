@@ -72,6 +72,10 @@ def _distilled(study: Study, cell: Cell) -> bool:
     return isinstance(variant, EfficientAdVariant) and variant.teacher == "distilled"
 
 
+def _trains(study: Study) -> bool:
+    return study.data.source != "published"
+
+
 STAGES = (
     Stage(
         "data",
@@ -90,6 +94,7 @@ STAGES = (
             Only("{package}/models/teacher_small.json", _distilled),
         ),
         gpu=True,
+        applies=_trains,
     ),
     Stage(
         "predict",
@@ -97,11 +102,20 @@ STAGES = (
         inputs=("{cell}/checkpoint.ckpt", "{run}/manifests/{category}.json"),
         outputs=("{cell}/predictions.npz", "{cell}/embeddings.npz", "{cell}/predict.json"),
         gpu=True,
+        applies=_trains,
+    ),
+    Stage(
+        "recover",
+        "cell",
+        inputs=("{run}/manifests/{category}.json",),
+        outputs=("{cell}/predictions.npz", "{cell}/recover.json"),
+        data=("{package}/panels/originals.tsv",),
+        applies=lambda study: not _trains(study),
     ),
     Stage(
         "score",
         "cell",
-        inputs=("{cell}/predictions.npz",),
+        inputs=("{cell}/predictions.npz", "{cell}/recover.json"),
         outputs=("{cell}/scores.json",),
     ),
     Stage(
@@ -123,6 +137,7 @@ STAGES = (
         inputs=(
             "{cell}/fit.json",
             "{cell}/predict.json",
+            "{cell}/recover.json",
             "{cell}/scores.json",
             "{cell}/hits.json",
             "{run}/manifests/{category}.json",
@@ -178,7 +193,7 @@ OF_A_CELL = tuple(stage for stage in STAGES if stage.scope == "cell")
 OF_A_REPORT = tuple(stage for stage in STAGES if stage.scope == "report")
 #: What `repro reproduce --until` makes, by name.
 TARGETS = {
-    "train": ("fit",),
+    "train": ("fit", "recover"),
     "evaluate": ("results", "verdicts"),
     "figures": ("figures",),
     "paper": tuple(stage.name for stage in OF_A_REPORT),
@@ -246,8 +261,9 @@ class Job:
         found: dict[Path, None] = {}
         for one in patterns:
             pattern = _plain(one)
-            maker = MADE_BY.get(pattern)
-            if of_this_study and maker and self.study and not maker.applies(self.study):
+            makers = MADE_BY.get(pattern)
+            study = self.study
+            if of_this_study and makers and study and not any(maker.applies(study) for maker in makers):
                 continue
             for cell in [self.cell] if self.cell else self.cells or [None]:
                 if isinstance(one, Only) and not (self.study and cell and one.when(self.study, cell)):
@@ -258,8 +274,11 @@ class Job:
         return list(found)
 
 
-#: The stage that leaves the files of a pattern.
-MADE_BY = {pattern: stage for stage in STAGES for pattern in stage.outputs}
+#: The stages that leave the files of a pattern; of each study at most one of them.
+MADE_BY = {
+    pattern: tuple(stage for stage in STAGES if pattern in stage.outputs)
+    for pattern in dict.fromkeys(pattern for stage in STAGES for pattern in stage.outputs)
+}
 
 
 def jobs(folder: RunFolder, study: Study | None, cells: Sequence[Cell]) -> list[Job]:

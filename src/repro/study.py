@@ -68,6 +68,14 @@ class FolderData(Part):
     root: str | None = None
 
 
+class PublishedData(Part):
+    """The published study's result images, from which its anomaly maps are recovered; nothing is trained."""
+
+    source: Literal["published"]
+    #: Folder of the images, as `nox -s fetch -- published` leaves it. None: where that puts them.
+    root: str | None = None
+
+
 class VariantBase(Part):
     #: `published`: configured as the published study's code; `sound`: as the method's own paper asks.
     protocol: Literal["published", "sound"] = "published"
@@ -144,7 +152,7 @@ class Study(Part):
     image_size: int = Field(ge=64, le=2048)
     categories: list[Category] = Field(min_length=1)
     seeds: list[Seed] = Field(min_length=1)
-    data: Annotated[ProceduralData | FolderData, Field(discriminator="source")]
+    data: Annotated[ProceduralData | FolderData | PublishedData, Field(discriminator="source")]
     variants: dict[Name, Variant] = Field(min_length=1)
     #: Test images whose neighbours the paper shows, without the file's ending, for example `grid/broken/000`.
     #: None named: there is no similarity search. In a category in which none is named, or none that is there, the
@@ -242,8 +250,11 @@ def choose(study: Study, *, data_root: Path | None, categories: list[str] | None
         own = content["data"].get("root")
         if own is None or Path(own).resolve() != data_root.resolve():
             content["guards"] = []
-        layout = content["data"].get("layout", "mvtec")
-        content["data"] = {"source": "folder", "layout": layout, "root": str(data_root.resolve())}
+        if isinstance(study.data, PublishedData):
+            content["data"]["root"] = str(data_root.resolve())
+        else:
+            layout = content["data"].get("layout", "mvtec")
+            content["data"] = {"source": "folder", "layout": layout, "root": str(data_root.resolve())}
     if categories:
         content["categories"] = categories
         content["guards"] = [g for g in content["guards"] if g["category"] is None or g["category"] in categories]

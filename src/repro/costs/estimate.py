@@ -22,11 +22,21 @@ from repro.data.layout import samples
 from repro.data.official import OFFICIAL
 from repro.errors import ReproError
 from repro.gpus import gpus
+from repro.panels.originals import originals_of
 from repro.pipeline import OF_A_CELL, jobs
 from repro.records.base import SCHEMA_VERSION
 from repro.records.costs import Bench
 from repro.runs import Cell, RunFolder, read_json, read_record
-from repro.study import EfficientAdVariant, FolderData, PatchCoreVariant, ProceduralData, Study, Variant, check
+from repro.study import (
+    EfficientAdVariant,
+    FolderData,
+    PatchCoreVariant,
+    ProceduralData,
+    PublishedData,
+    Study,
+    Variant,
+    check,
+)
 
 STAGES = tuple(stage.name for stage in OF_A_CELL)
 #: Core-seconds before a stage begins its work: imports. Measured on two cores of an AMD EPYC.
@@ -125,6 +135,9 @@ def estimate(folder: RunFolder, study: Study, *, cores: int, accelerator: str = 
 
 def count_images(study: Study) -> tuple[dict[str, Images], str]:
     """Images of each category, and in words how they were counted."""
+    if isinstance(study.data, PublishedData):
+        listed = {name: Images(0, len(originals_of("efficientad", name))) for name in study.categories}
+        return listed, "the published result images"
     if isinstance(study.data, ProceduralData):
         # Five defect types a category, as MVTec AD has of those that can be drawn.
         drawn = Images(study.data.train, study.data.test_good + 5 * study.data.test_defect)

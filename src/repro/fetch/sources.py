@@ -17,6 +17,8 @@ GROUPS = {"weights": ("resnet18", "wide_resnet50_2")}
 #: Where MVTec AD lies, from the project's root, where neither `--data-root` nor this variable says otherwise.
 DEFAULT_ROOT = Path("datasets") / "MVTecAD"
 ROOT_VARIABLE = "REPRO_DATA_ROOT"
+#: Where the published study's result images lie, from the project's root.
+ORIGINALS_ROOT = Path("datasets") / "published-panels"
 #: anomalib's default.
 IMAGENETTE = Path("datasets") / "imagenette"
 

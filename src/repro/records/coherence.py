@@ -26,7 +26,10 @@ def faults(record: BaseModel) -> Iterator[str]:
                 if key not in record.cells:
                     yield f"retrieval.{key}: there is no such cell"
                 for name in type(features).model_fields:
-                    searches = getattr(features, name).searches
+                    feature = getattr(features, name)
+                    if feature is None:
+                        continue
+                    searches = feature.searches
                     if sorted((one.label_filter, one.self_match) for one in searches) != SEARCHES:
                         yield f"retrieval.{key}.{name}: needs one search of each kind"
             networks = record.receptive_field.networks
@@ -47,7 +50,8 @@ def _variants(results: Results) -> Iterator[str]:
     for name, variant in results.variants.items():
         absent = [role for role in ROLES.get(variant.model, ("backbone",)) if role not in variant.weights]
         # Of a variant without a finished cell nobody knows them.
-        if absent and any(cell.variant == name for cell in results.cells.values()):
+        seen = results.data.source != "published"
+        if absent and seen and any(cell.variant == name for cell in results.cells.values()):
             yield f"variants.{name}.weights: no {' and '.join(absent)}"
         seeds = variant.settings.get("seeds")
         if seeds is not None and not (isinstance(seeds, list) and all(type(seed) is int for seed in seeds)):

@@ -55,6 +55,42 @@ class Intervals(Record):
     aupro: Interval
 
 
+class TieBounds(Record):
+    """Ends of what a metric may have been before the maps were stored in 256 levels.
+
+    Pixels of one level may be in any order, and images whose scores are no more than a level apart. `image_f1` is that
+    of `score > threshold`, as anomalib predicts, `pixel_f1` that of `score >= threshold`.
+    """
+
+    image_auroc: Interval
+    image_f1: Interval
+    image_ap: Interval
+    pixel_auroc: Interval
+    pixel_f1: Interval
+    pixel_ap: Interval
+
+
+class MaximumRecord(Record):
+    """Image metrics where an image's score is the maximum of its map; the model's own may be another."""
+
+    image_auroc: Score
+    #: At its highest over `score >= t`.
+    image_f1: Score
+
+
+class DefectRecord(Record):
+    """The test images of one defect type."""
+
+    defect: str
+    images: int
+    #: Of these images against all normal ones.
+    image_auroc: Score
+    #: How many have a score below the threshold that maximises F1 on the test images.
+    missed: int
+    #: Area under the per-region overlap curve up to a false positive rate of 0.3, of these and the normal images.
+    aupro: Score
+
+
 class Fold(Record):
     """One half of the test images, judged at thresholds from the other."""
 

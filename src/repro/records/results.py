@@ -10,14 +10,18 @@ from typing import Any, Literal
 
 from repro.records.base import Record, Score
 from repro.records.metrics import (
+    DefectRecord,
     ImageScore,
     Intervals,
+    MaximumRecord,
     Metrics,
     RawMetrics,
     SoundRecord,
     Thresholds,
+    TieBounds,
 )
 from repro.records.receptive_field import ReceptiveFieldRecord
+from repro.records.recovery import RecoveryRecord
 from repro.records.retrieval import RetrievalRecord
 from repro.records.weights import WeightsRecord
 
@@ -58,7 +62,7 @@ class CategoryRecord(Record):
 
 
 class DataRecord(Record):
-    source: Literal["procedural", "folder"]
+    source: Literal["procedural", "folder", "published"]
     #: What to call the data in a sentence, for example `MVTec AD` or `procedural stand-ins`.
     name: str
     #: Whether split sizes and image sizes are those of the official MVTec AD.
@@ -88,10 +92,11 @@ class CellRecord(Record):
     variant: str
     category: str
     seed: int
-    epochs_asked: int
+    #: None for maps that were recovered, of whose training nothing was seen; so are the next two.
+    epochs_asked: int | None
     #: What the trainer reports after fitting.
-    epochs_run: int
-    steps: int
+    epochs_run: int | None
+    steps: int | None
     #: `patches` kept and their `dimension`; None for models without a memory bank.
     memory_bank: dict[str, int] | None
     #: Height and width of the anomaly maps, after the model's own crop.
@@ -108,13 +113,21 @@ class CellRecord(Record):
     resolution: Score
     #: The most by which the bins of the pixel bootstrap can move its AUROC.
     discretisation: Score
+    #: Image metrics by the maximum of the map.
+    maximum: MaximumRecord | None = None
+    #: By defect type, in the order of their names.
+    defects: tuple[DefectRecord, ...] = ()
+    #: None where maps were not stored in levels.
+    ties: TieBounds | None = None
     #: None where a half of the test images holds no defect.
     sound: SoundRecord | None
     scores: tuple[ImageScore, ...]
-    #: Modules of the trained model whose class name says EfficientNet.
-    efficientnet_modules: int
+    #: Modules of the trained model whose class name says EfficientNet; None where no model was seen.
+    efficientnet_modules: int | None
     #: What the trained model does to an image before its network, step by step, as its checkpoint holds it.
     preprocessing: tuple[str, ...]
+    #: None where the maps are the model's own.
+    recovery: RecoveryRecord | None = None
     #: SHA-256 over scores, maps, masks and labels.
     fingerprint: str
 

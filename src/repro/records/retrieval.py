@@ -83,6 +83,7 @@ class RetrievalRecord(Record):
     #: as published, with label filter and self-match.
     published: FeatureRecord
     #: The mean-pooled patch embedding. Its queries, and those of the next, are searched with neither.
-    patch_embedding: FeatureRecord
+    #: None where no model was seen, as is the next.
+    patch_embedding: FeatureRecord | None = None
     #: The patch embedding pooled by anomaly: a position weighs by how much the anomaly map there exceeds its median.
-    weighted_embedding: FeatureRecord
+    weighted_embedding: FeatureRecord | None = None

@@ -2,17 +2,22 @@
 
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from repro.data import checks
 from repro.data.layout import Layout
+from repro.data.official import OFFICIAL
 from repro.errors import DataError, ReproError
+from repro.fetch.sources import ORIGINALS_ROOT
 from repro.hashes import place, recording
+from repro.panels.originals import find, originals_of
 from repro.pipeline import BY_NAME, Job
 from repro.progress import Progress
-from repro.runs import RunFolder, fingerprint, read_json, sha256, write_json, write_json_if_changed
-from repro.study import ProceduralData, Study
+from repro.records.results import CategoryRecord
+from repro.runs import PROJECT_ROOT, RunFolder, fingerprint, read_json, sha256, write_json, write_json_if_changed
+from repro.study import ProceduralData, PublishedData, Study
 
 
 def prepare(folder: RunFolder, study: Study) -> None:
@@ -21,6 +26,9 @@ def prepare(folder: RunFolder, study: Study) -> None:
     Where no file changed its size or time since the last check, nothing is read again. Stand-ins that changed since
     they were drawn are drawn again.
     """
+    if isinstance(study.data, PublishedData):
+        _list_originals(folder, study, study.data)
+        return
     names: dict[str, str] = {}
     if isinstance(study.data, ProceduralData):
         _draw(folder, study, study.data)
@@ -58,6 +66,40 @@ def prepare(folder: RunFolder, study: Study) -> None:
             _tell_of_queries(study, category, manifest["files"])
         write_json_if_changed(folder.data_root, {"root": str(root)})
     write_json(states, seen)
+
+
+def _list_originals(folder: RunFolder, study: Study, data: PublishedData) -> None:
+    """Leave a manifest of the published result images of each category; `recover` proves and reads them."""
+    root = Path(data.root) if data.root else PROJECT_ROOT / ORIGINALS_ROOT
+    if not root.is_dir():
+        hint = "run `nox -s fetch -- published`, or name the folder with --data-root"
+        raise ReproError("no such folder", where=root, hint=hint)
+    models = [variant.model for variant in study.variants.values()]
+    wanted = {name: [one for model in models for one in originals_of(model, name)] for name in study.categories}
+    for name, found in wanted.items():
+        if not found:
+            raise ReproError(f"the study published no image of {name}", where="categories", hint="leave it out")
+    problems = []
+    for original in (one for found in wanted.values() for one in found):
+        try:
+            find(root, original)
+        except ReproError as error:
+            problems.append(f"{error.where}: {error.what}")
+    if problems:
+        raise DataError(problems, where=root, hint="run `nox -s fetch -- published`")
+    with recording(Job(folder, BY_NAME["data"], cells=tuple(study.cells), study=study)):
+        for name, found in wanted.items():
+            files = {one.path: one.pixels for one in found}
+            defects = Counter(one.defect for one in found if one.model == found[0].model)
+            record = CategoryRecord(
+                train=OFFICIAL[name][0],
+                test=dict(sorted(defects.items())),
+                image_sizes=((OFFICIAL[name][3],) * 2,),
+                modes=("RGB",),
+                fingerprint=fingerprint(files),
+            )
+            write_json_if_changed(folder.manifest(name), {"files": files, "record": record.model_dump(mode="json")})
+        write_json_if_changed(folder.data_root, {"root": str(root)})
 
 
 def _tell_of_masks(first: str, count: int) -> None:

@@ -64,9 +64,14 @@ def results(folder: RunFolder, study: Study, *, partial: bool = False) -> None:
 
 
 def _gather(folder: RunFolder, study: Study, cells: list[Cell]) -> None:
-    fits = {cell.key: _part(folder.cell(cell) / "fit.json", tuple(Trained.model_fields)) for cell in cells}
+    recovered = study.data.source == "published"
+    trained = [] if recovered else cells
+    fits = {cell.key: _part(folder.cell(cell) / "fit.json", tuple(Trained.model_fields)) for cell in trained}
     for fit in fits.values():
         Trained.model_validate(fit)
+    made = {
+        cell.key: _recovered(folder, cell) if recovered else _trained(folder, cell, fits[cell.key]) for cell in cells
+    }
     scores = {cell.key: _part(folder.cell(cell) / "scores.json") for cell in cells}
     categories = {name: _part(folder.manifest(name), ("record",))["record"] for name in study.categories}
     data = data_record(study, categories)
@@ -80,8 +85,7 @@ def _gather(folder: RunFolder, study: Study, cells: list[Cell]) -> None:
                 "variant": cell.variant,
                 "category": cell.category,
                 "seed": cell.seed,
-                **{key: fits[cell.key][key] for key in fits[cell.key] if key not in Trained.model_fields},
-                **_part(folder.cell(cell) / "predict.json"),
+                **made[cell.key],
                 **scores[cell.key],
             }
             for cell in cells
@@ -95,6 +99,19 @@ def _gather(folder: RunFolder, study: Study, cells: list[Cell]) -> None:
     write_json(folder.report / "results.json", checked.model_dump(mode="json"))
     write_json(folder.report / "environment.json", environment(folder, data, checked, fits).model_dump(mode="json"))
     write_json(folder.report / "timings.json", timings(folder.run, {cell.key for cell in cells}))
+
+
+def _trained(folder: RunFolder, cell: Cell, fit: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a cell's record, what its training and its trained model say."""
+    of_fit = {key: value for key, value in fit.items() if key not in Trained.model_fields}
+    return of_fit | _part(folder.cell(cell) / "predict.json")
+
+
+def _recovered(folder: RunFolder, cell: Cell) -> dict[str, Any]:
+    """Of a cell's record, what its recovery says; of the training behind the maps nothing was seen."""
+    unseen = ("epochs_asked", "epochs_run", "steps", "memory_bank", "efficientnet_modules")
+    recovery = _part(folder.cell(cell) / "recover.json", ("recovery",))["recovery"]
+    return dict.fromkeys(unseen) | {"preprocessing": (), "recovery": recovery}
 
 
 def _part(path: Path, keys: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -123,9 +140,11 @@ def study_record(study: Study) -> StudyRecord:
 def data_record(study: Study, categories: Mapping[str, Any]) -> DataRecord:
     """What the data is, and what to call it."""
     records = {name: CategoryRecord.model_validate(record) for name, record in categories.items()}
-    official = study.data.source == "folder" and is_official(records)
+    official = study.data.source == "published" or (study.data.source == "folder" and is_official(records))
     if study.data.source == "procedural":
         name = "procedural stand-ins"
+    elif study.data.source == "published":
+        name = "MVTec AD’s test images, as the published result images show them"
     else:
         name = "MVTec AD" if official else FOLDERS[getattr(study.data, "layout", "mvtec")]
     return DataRecord(

@@ -50,14 +50,13 @@ Found = dict[Search, list[list[tuple[int, float]]]]
 def retrieve(folder: RunFolder, study: Study, cell: Cell, qdrant_url: str | None) -> None:
     """Search a cell's test images by each feature; leave `hits.json`, a RetrievalRecord, in its folder."""
     predictions = load(folder.cell(cell) / "predictions.npz")
-    mean, weighted = embeddings(folder.cell(cell) / "embeddings.npz", len(predictions.images))
     images = [str(image) for image in predictions.images]
     shown = shown_queries(study, cell.category, images)
-    features = {
-        "published": (published_feature(predictions.maps), PUBLISHED),
-        "patch_embedding": (mean, SOUND),
-        "weighted_embedding": (weighted, SOUND),
-    }
+    features = {"published": (published_feature(predictions.maps), PUBLISHED)}
+    # Of recovered maps no model was seen, whose embeddings these are.
+    if study.data.source != "published":
+        mean, weighted = embeddings(folder.cell(cell) / "embeddings.npz", len(predictions.images))
+        features |= {"patch_embedding": (mean, SOUND), "weighted_embedding": (weighted, SOUND)}
     records = {}
     with qdrant(qdrant_url, folder.run / "qdrant") as client:
 

@@ -19,7 +19,10 @@ def choose_study(choices: Choices, root: Path = PROJECT_ROOT) -> tuple[studies.S
     else:
         name, why = choices.study, "asked for with --study"
     study = studies.load(name)
-    if study.data.source == "procedural":
+    if study.data.source == "published":
+        # A folder of MVTec AD holds no result images.
+        data_root = choices.data_root
+    elif study.data.source == "procedural":
         if choices.data_root is not None:
             raise ReproError(
                 "draws its own images", where=f"study {study.name}", hint="leave --data-root out or use --study mvtec"

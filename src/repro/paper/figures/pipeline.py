@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 from repro.paper.figures.sheet import WIDTH, Picture, Sheet
-from repro.pipeline import STAGES
+from repro.pipeline import MADE_BY, STAGES
 from repro.records.figures import FigureRecord
 
 FIELD, NEXT = "#0072B2", "#D55E00"
@@ -25,8 +25,11 @@ def workflow() -> tuple[dict[str, list[str]], dict[str, set[str]]]:
     """By rule: the names of the files that it leaves, and the rules whose files it needs."""
     stages = [stage for stage in STAGES if not stage.before]
     leaves = {stage.rule: [one.rsplit("/", 1)[1] for one in stage.outputs if "*" not in one] for stage in stages}
-    makers = {pattern: stage for stage in stages for pattern in stage.outputs}
-    needs = {stage.rule: {makers[one].rule for one in stage.inputs if one in makers} for stage in stages}
+    needs = {
+        stage.rule: {maker.rule for one in stage.inputs if isinstance(one, str) for maker in MADE_BY.get(one, ())}
+        & leaves.keys()
+        for stage in stages
+    }
     return leaves, needs
 
 
