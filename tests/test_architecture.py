@@ -18,7 +18,7 @@ ORDER = """
     runs
     study gpus machine data
     pipeline metrics
-    hashes fetch
+    hashes fetch panels
     costs models claims
     distill paper
     stages

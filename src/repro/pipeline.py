@@ -150,6 +150,7 @@ STAGES = (
         "verdicts",
         "report",
         inputs=("{report}/results.json",),
+        optional=("{reports}/published/results.json", "{reports}/mvtec-fewshot/results.json"),
         outputs=("{report}/verdicts.json",),
         data=("{package}/claims/claims.toml",),
         short=True,

@@ -63,7 +63,7 @@ KINDS = {
 def run_all(folder: RunFolder, study: Study) -> None:
     """Leave what each stage leaves, its content aside."""
     for one in [job(folder, "receptive-field")] + [
-        job(folder, stage.name, cell) for cell in study.cells for stage in OF_A_CELL
+        job(folder, stage.name, cell) for cell in study.cells for stage in OF_A_CELL if stage.applies(study)
     ]:
         with recording(one):
             if one.stage.name == "fit":

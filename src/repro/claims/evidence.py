@@ -11,7 +11,7 @@ from scipy.stats import t as student
 from repro.claims.published import Claim
 from repro.records.metrics import Interval
 from repro.records.results import CellRecord, Results
-from repro.records.verdicts import VerdictWord
+from repro.records.verdicts import Elsewhere, VerdictWord
 from repro.runs import Cell
 
 #: Of a two-sided interval of 95 %.
@@ -29,8 +29,12 @@ class Judgement:
     interval: Interval | None = None
     #: Path into results.json.
     evidence: str | None = None
-    #: Why it was not tested.
+    #: Why it was not tested, or is not certain.
     reason: str | None = None
+    #: Of a recovered metric, what it may have been before its map was stored in levels.
+    bounds: Interval | None = None
+    #: Whether it would hold on other images.
+    elsewhere: Elsewhere | None = None
 
 
 def not_tested(reason: str) -> Judgement:

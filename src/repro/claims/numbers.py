@@ -38,7 +38,7 @@ def lowest(claim: Claim, published: Published, results: Results) -> Judgement:
         return not_tested(f"no {' and '.join(missing)} in this study")
     if refused := lacking(results, variant, {name.split(".")[1] for name in names}):
         return refused
-    found = {name: _estimate(results, variant, name) for name in names}
+    found = {side: _estimate(results, variant, side) for side in names}
     least = min(found, key=lambda name: found[name].value)
     if least != claim.lowest:
         one = found[least]
@@ -54,14 +54,14 @@ def order(claim: Claim, published: Published, results: Results) -> Judgement:
     if isinstance(variant, Judgement):
         return variant
     pairs = [(_side(results, variant, left), _side(results, variant, right)) for left, right in claim.greater]
-    gaps = [_gap(left, right) for left, right in pairs]
+    gaps = [gap(left, right) for left, right in pairs]
     weakest = min(range(len(gaps)), key=lambda row: gaps[row][1].low)
     difference, interval, resolution = gaps[weakest]
-    holds = interval.low > 0 and all(gap >= resolution for gap, _, resolution in gaps)
+    holds = interval.low > 0 and all(difference >= image for difference, _, image in gaps)
     left, right = claim.greater[weakest]
     return Judgement(
         "reproduced" if holds else "not reproduced",
-        f"least certain: {_name(left)} less {_name(right)} is {difference:.4f}, one image {resolution:.4f}",
+        f"least certain: {name(left)} less {name(right)} is {difference:.4f}, one image {resolution:.4f}",
         difference,
         interval,
         pairs[weakest][0].evidence,
@@ -115,16 +115,17 @@ def _side(results: Results, variant: str, side: str | float) -> Estimate:
     return _estimate(results, variant, side) if isinstance(side, str) else Estimate(side, side, side, 0.0, "")
 
 
-def _gap(left: Estimate, right: Estimate) -> tuple[float, Interval, float]:
+def gap(left: Estimate, right: Estimate) -> tuple[float, Interval, float]:
     """Left less right, its interval, and one image's worth."""
-    gap = left.value - right.value
-    low = gap - math.hypot(left.value - left.low, right.high - right.value)
-    high = gap + math.hypot(left.high - left.value, right.value - right.low)
+    difference = left.value - right.value
+    low = difference - math.hypot(left.value - left.low, right.high - right.value)
+    high = difference + math.hypot(left.high - left.value, right.value - right.low)
     interval = Interval(low=round(low, 4), high=round(high, 4))
-    return round(gap, 6), interval, max(left.resolution, right.resolution)
+    return round(difference, 6), interval, max(left.resolution, right.resolution)
 
 
-def _name(side: str | float) -> str:
+def name(side: str | float) -> str:
+    """A metric on a category, or a number, in words."""
     if isinstance(side, str):
         _, category, metric = side.split(".")
         return f"{metric.replace('_', ' ').replace('auroc', 'AUROC').replace('f1', 'F1')} on {category}"

@@ -22,7 +22,7 @@ from repro.data.layout import samples
 from repro.data.official import OFFICIAL
 from repro.errors import ReproError
 from repro.gpus import gpus
-from repro.panels.originals import originals_of
+from repro.panels.originals import FOLDERS, originals_of
 from repro.pipeline import OF_A_CELL, jobs
 from repro.records.base import SCHEMA_VERSION
 from repro.records.costs import Bench
@@ -136,7 +136,7 @@ def estimate(folder: RunFolder, study: Study, *, cores: int, accelerator: str = 
 def count_images(study: Study) -> tuple[dict[str, Images], str]:
     """Images of each category, and in words how they were counted."""
     if isinstance(study.data, PublishedData):
-        listed = {name: Images(0, len(originals_of("efficientad", name))) for name in study.categories}
+        listed = {name: Images(0, len(originals_of(FOLDERS["efficientad"], name))) for name in study.categories}
         return listed, "the published result images"
     if isinstance(study.data, ProceduralData):
         # Five defect types a category, as MVTec AD has of those that can be drawn.

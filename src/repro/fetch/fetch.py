@@ -7,8 +7,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from repro.errors import ReproError
-from repro.fetch import place, transfer
-from repro.fetch.sources import Source, chosen
+from repro.fetch import place, published, transfer
+from repro.fetch.sources import ORIGINALS_ROOT, Source, chosen
 from repro.progress import Progress
 from repro.runs import PROJECT_ROOT, sha256
 
@@ -24,10 +24,17 @@ def fetch(
 ) -> None:
     """Bring what is named, or all of the table, to its place; what is there already is verified and left alone.
 
+    `published` is not of the table: it is fetched where it is named.
+
     `given` is a local file or folder to take it from instead of the internet. `data_root` is where MVTec AD is to lie.
     Raises ReproError where something else is in a place, the disk is too small, or a file cannot be had; the
     others are fetched all the same.
     """
+    if published.NAME in names:
+        published.fetch_published(PROJECT_ROOT / ORIGINALS_ROOT, given, patience)
+        names = tuple(name for name in names if name != published.NAME)
+        if not names:
+            return
     wanted = chosen(names)
     folders = {one.name: one.folder() for one in wanted}
     if data_root is not None:

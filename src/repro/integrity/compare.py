@@ -15,7 +15,7 @@ from repro.pipeline import OF_A_CELL
 from repro.runs import read_json, sha256
 
 #: What the stages of a cell leave, in the order in which they run.
-FILES = tuple(pattern.removeprefix("{cell}/") for stage in OF_A_CELL for pattern in stage.outputs)
+FILES = tuple(dict.fromkeys(pattern.removeprefix("{cell}/") for stage in OF_A_CELL for pattern in stage.outputs))
 #: Of fit.json: what says where and with what it was made, no result.
 CIRCUMSTANCES = ("device", "threads", "packages")
 

@@ -1,1 +1,1 @@
-"""The published study's result images in, what they show out: test images, masks and the study's own anomaly maps."""
+"""Read the figures that the study published back into images, masks and anomaly maps."""

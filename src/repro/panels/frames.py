@@ -1,96 +1,98 @@
-"""Frames: a result image in, the five pictures in it out, each back at the size at which it was drawn.
+"""Find the five framed pictures in a figure of anomalib 1.x (`VisualizationMode.FULL`), by their frames' lines."""
 
-A result image is a matplotlib figure with five axes side by side. Each shows a square picture enlarged by matplotlib's
-Hanning interpolation, which is a product with one sparse matrix a side, so that the pseudo-inverse of the matrix gives
-the picture back: exactly for a mask of 0 and 255, within rounding for an image.
-"""
-
-from functools import cache
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from repro.errors import ReproError
-
-#: Width and height of a result image in pixels.
-SIZE = (2500, 500)
-PANELS = 5
-#: A pixel of a frame is darker than this in every channel.
-DARK = 64
-#: A row of a frame holds at least this share of a panel's dark pixels.
-SOLID = 0.95
-HINT = "name a folder with the study's own result images"
-
-Floats = NDArray[np.float64]
+WHITE = 255
+#: What matplotlib cuts off on average when it makes whole numbers of an enlarged picture; less than a half, so that
+#: even areas, of which it cuts nothing, stay as they are.
+CUT_OFF = 0.49
+#: Image, ground truth, heat map, predicted mask and segmentation result, from left to right.
+AXES = 5
 
 
-def pictures(figure: Image.Image, side: int, where: object) -> list[Floats]:
-    """The five pictures of a result image from left to right, [side, side, 3], 0 to 255.
+@dataclass(frozen=True)
+class Frame:
+    """Where one picture lies in the figure; the lines themselves are black and hide what is under them.
 
-    Raises ReproError, which names `where`, where the image is not such a figure.
+    Args:
+        left, right: columns of the frame's lines.
+        top, bottom: rows of the frame's lines.
+        fade: what the lines' soft edges leave of the pixels next to them, 0 to 1.
     """
-    if figure.size != SIZE:
-        size, wanted = ("{} x {}".format(*one) for one in (figure.size, SIZE))
-        raise ReproError(f"is {size} pixels large, not {wanted}", where=where, hint=HINT)
-    pixels = np.asarray(figure.convert("RGB"))
-    top, bottom, columns = _frames(pixels, where)
-    return [_reduced(pixels[top : bottom + 1, left : right + 1], side) for left, right in columns]
+
+    left: int
+    right: int
+    top: int
+    bottom: int
+    fade: float
+
+    @property
+    def side(self) -> int:
+        """Pixels along the enlarged picture; it begins under the left and the top line."""
+        return self.right - self.left + 1
+
+    @property
+    def rows(self) -> slice:
+        """Rows of the enlarged picture that no line hides."""
+        return slice(1, min(self.bottom - self.top, self.side))
+
+    @property
+    def columns(self) -> slice:
+        """Columns of the enlarged picture that no line hides."""
+        return slice(1, self.side - 1)
 
 
-def _frames(pixels: NDArray[np.uint8], where: object) -> tuple[int, int, list[tuple[int, int]]]:
-    """Rows of the top and bottom line of the frames, and the columns of the left and right line of each."""
-    dark = (pixels < DARK).all(axis=2)
-    # Titles stand above and hold few dark pixels; the first row with many is the top line of all five frames.
-    rows = np.flatnonzero(dark.sum(axis=1) > SIZE[0] / 2)
-    if len(rows) < 2:
-        raise ReproError("holds no frames: not a result image of the study", where=where, hint=HINT)
-    top, bottom = int(rows[0]), int(rows[-1])
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], dark[top], [False])).astype(int)))
-    columns = [(int(start), int(end) - 1) for start, end in zip(edges[::2], edges[1::2], strict=True)]
-    widths = {right - left for left, right in columns}
-    if len(columns) != PANELS or max(widths) - min(widths) > 1 or abs(bottom - top - max(widths)) > 2:
-        raise ReproError(f"holds {len(columns)} frames, not five squares", where=where, hint=HINT)
-    return top, bottom, columns
+def find_frames(figure: NDArray[np.uint8]) -> list[Frame]:
+    """Find the frames, from left to right; fewer than five where the figure is another.
 
-
-def _reduced(panel: NDArray[np.uint8], side: int) -> Floats:
-    """The picture inside a frame, whose line is the panel's outermost pixels, at `side` pixels."""
-    # matplotlib rounds down: half a level lies between what it drew and what is seen. Black and white stay as they are.
-    inner = panel[1:-1, 1:-1].astype(np.float64)
-    inner += 0.5 * ((inner > 0) & (inner < 255))
-    # The line is a little wider than a pixel and darkens what touches it.
-    for edge in (inner[0], inner[-1], inner[:, 0], inner[:, -1]):
-        edge /= 1 - LINE
-    rows, columns = (_inverse(length, side) for length in inner.shape[:2])
-    reduced: Floats = np.einsum("ij,jkc,lk->ilc", rows, inner, columns, optimize=True)
-    return np.clip(reduced, 0.0, 255.0)
-
-
-#: Part of a pixel that a frame's line of 0.8 points covers on each side at 100 dots an inch.
-LINE = (0.8 * 100 / 72 - 1) / 2
-#: Pixels of the axes beyond the inner ones: the picture ends under the line of the frame.
-MARGIN = 2
-
-
-@cache
-def _inverse(length: int, side: int) -> Floats:
-    """The pseudo-inverse of matplotlib's enlargement from `side` pixels to an axes of which `length` are seen."""
-    return np.linalg.pinv(enlargement(length, side))
-
-
-def enlargement(length: int, side: int) -> Floats:
-    """Hanning interpolation of `side` pixels to the `length` inner pixels of an axes, [length, side].
-
-    Found by fitting: of all widths and offsets the one with which enlarging again gives the published pixels, to a mean
-    error of 0.1 of 255.
+    Args:
+        figure: uint8 [height, width, 3].
     """
-    width = 335.0
-    places = (np.arange(length) + 1.5) * side / width - 0.5
-    first = np.floor(places).astype(int)
-    weight = 0.5 + 0.5 * np.cos(np.pi * (places - first))
-    matrix = np.zeros((length, side))
-    rows = np.arange(length)
-    np.add.at(matrix, (rows, first.clip(0, side - 1)), weight)
-    np.add.at(matrix, (rows, (first + 1).clip(0, side - 1)), 1 - weight)
-    return matrix
+    bright = figure.max(axis=2)
+    found = (_frame(bright, first, last) for first, last in _runs((figure != WHITE).any(axis=(0, 2))))
+    return [frame for frame in found if frame is not None]
+
+
+def are_alike(frames: list[Frame]) -> bool:
+    """Say whether these are the frames of one figure: five of one size, side by side."""
+    sizes = {(frame.side, frame.top, frame.bottom) for frame in frames}
+    return len(frames) == AXES and len(sizes) == 1
+
+
+def cut(figure: NDArray[np.uint8], frame: Frame) -> NDArray[np.float32]:
+    """Take what a frame encloses, float32 [3, rows, columns] in 0..255; shade and cutting off are made up for."""
+    top, left = frame.top, frame.left
+    rows = slice(top + frame.rows.start, top + frame.rows.stop)
+    columns = slice(left + frame.columns.start, left + frame.columns.stop)
+    inside = np.moveaxis(figure[rows, columns], 2, 0).astype(np.float32)
+    for edge in (inside[:, 0], inside[:, -1], inside[:, :, 0], inside[:, :, -1]):
+        edge /= frame.fade
+    return np.minimum(inside + np.float32(CUT_OFF), np.float32(WHITE))
+
+
+def _frame(bright: NDArray[np.uint8], first: int, last: int) -> Frame | None:
+    """Read a frame from the columns `first` to `last` that are not all white; None where they hold none.
+
+    The outermost columns are the lines' soft edges, the next ones the lines.
+    """
+    left, right = first + 1, last - 1
+    lines = _runs(bright[:, left] == 0)
+    if right <= left or len(lines) != 1:
+        return None
+    top, bottom = lines[0]
+    sides, ends = bright[top : bottom + 1, [left, right]], bright[[top, bottom], left : right + 1]
+    across, down = right - left, bottom - top
+    fade = float(bright[(top + bottom) // 2, first]) / WHITE
+    # Rows are rounded to whole pixels by themselves, so that a square may be one higher than wide.
+    if sides.any() or ends.any() or not 0 <= down - across <= 1 or across < 2 or fade == 0:
+        return None
+    return Frame(left, right, top, bottom, fade)
+
+
+def _runs(where: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """First and last places of the runs of True."""
+    edges = np.flatnonzero(np.diff(where.astype(np.int8), prepend=0, append=0))
+    return [(int(first), int(after) - 1) for first, after in zip(edges[::2], edges[1::2], strict=True)]

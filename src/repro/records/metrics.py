@@ -64,6 +64,8 @@ class TieBounds(Record):
 
     image_auroc: Interval
     image_f1: Interval
+    #: Where images of one score are all on one side of the threshold, but for the one that set it.
+    image_f1_apart: Score
     image_ap: Interval
     pixel_auroc: Interval
     pixel_f1: Interval

@@ -18,5 +18,7 @@ class RecoveryRecord(Record):
     at_highest: Score
     #: Share of the pixels so near the threshold that the predicted mask decided on which side they are.
     at_threshold: Score
+    #: Mean difference between the heat map, drawn again from what was recovered, and the published one, of 255.
+    redrawn: float
     #: F1 of the predicted masks, as the study published them, against the ground truth.
     mask_f1: Score

@@ -12,7 +12,8 @@ from repro.data.official import OFFICIAL
 from repro.errors import DataError, ReproError
 from repro.fetch.sources import ORIGINALS_ROOT
 from repro.hashes import place, recording
-from repro.panels.originals import find, originals_of
+from repro.panels.originals import FOLDERS, originals_of
+from repro.panels.sets import set_folder
 from repro.pipeline import BY_NAME, Job
 from repro.progress import Progress
 from repro.records.results import CategoryRecord
@@ -74,31 +75,25 @@ def _list_originals(folder: RunFolder, study: Study, data: PublishedData) -> Non
     if not root.is_dir():
         hint = "run `nox -s fetch -- published`, or name the folder with --data-root"
         raise ReproError("no such folder", where=root, hint=hint)
-    models = [variant.model for variant in study.variants.values()]
-    wanted = {name: [one for model in models for one in originals_of(model, name)] for name in study.categories}
-    for name, found in wanted.items():
-        if not found:
-            raise ReproError(f"the study published no image of {name}", where="categories", hint="leave it out")
-    problems = []
-    for original in (one for found in wanted.values() for one in found):
-        try:
-            find(root, original)
-        except ReproError as error:
-            problems.append(f"{error.where}: {error.what}")
-    if problems:
-        raise DataError(problems, where=root, hint="run `nox -s fetch -- published`")
+    models = [FOLDERS[variant.model] for variant in study.variants.values()]
+    for category in study.categories:
+        if not originals_of(models[0], category):
+            raise ReproError(f"the study published no image of {category}", where="categories", hint="leave it out")
+        for model in models:
+            set_folder(root, model, category)
     with recording(Job(folder, BY_NAME["data"], cells=tuple(study.cells), study=study)):
-        for name, found in wanted.items():
-            files = {one.path: one.pixels for one in found}
-            defects = Counter(one.defect for one in found if one.model == found[0].model)
+        for category in study.categories:
+            listed = [original for model in models for original in originals_of(model, category)]
+            files = {f"{one.model}/{one.category}/{one.defect}/{one.number}": one.pixels for one in listed}
             record = CategoryRecord(
-                train=OFFICIAL[name][0],
-                test=dict(sorted(defects.items())),
-                image_sizes=((OFFICIAL[name][3],) * 2,),
+                train=OFFICIAL[category][0],
+                test=dict(sorted(Counter(one.defect for one in originals_of(models[0], category)).items())),
+                image_sizes=((OFFICIAL[category][3],) * 2,),
                 modes=("RGB",),
                 fingerprint=fingerprint(files),
             )
-            write_json_if_changed(folder.manifest(name), {"files": files, "record": record.model_dump(mode="json")})
+            content = {"files": files, "record": record.model_dump(mode="json")}
+            write_json_if_changed(folder.manifest(category), content)
         write_json_if_changed(folder.data_root, {"root": str(root)})
 
 

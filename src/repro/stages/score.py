@@ -13,7 +13,7 @@ from repro.metrics import bootstrap
 from repro.metrics.crossfit import sound
 from repro.metrics.detection import aupro, best_threshold, f1, metrics, raw_metrics, rounded, thresholds
 from repro.metrics.ties import tie_bounds
-from repro.records.metrics import DefectRecord, MaximumRecord, TieBounds
+from repro.records.metrics import DefectRecord, Interval, MaximumRecord, TieBounds
 from repro.records.predictions import Predictions, load
 from repro.runs import Cell, RunFolder, write_json
 
@@ -112,6 +112,6 @@ def ties(predictions: Predictions) -> TieBounds:
         "pixel_f1": pixel["f1"],
         "pixel_ap": pixel["ap"],
     }
-    return TieBounds.model_validate(
-        {name: {"low": rounded(e.low), "high": rounded(e.high)} for name, e in ends.items()}
-    )
+    bounds = {name: Interval(low=rounded(one.low), high=rounded(one.high)) for name, one in ends.items()}
+    apart = tie_bounds(predictions.scores, predictions.labels)["strict_f1"].low
+    return TieBounds(**bounds, image_f1_apart=rounded(apart))
