@@ -315,6 +315,18 @@ def fetch(options: Options) -> None:
 
 
 @command(
+    argument("--panels", type=Path, default=Path("datasets") / "published-panels", help="default: %(default)s"),
+    argument("--folder", type=Path, default=Path("datasets") / "mvtec-fewshot", help="default: %(default)s"),
+    argument("--categories", type=names, default=("grid", "tile", "leather"), help="default: grid,tile,leather"),
+)
+def fewshot(options: Options) -> None:
+    """Build a small data set of real images from the published result images."""
+    from repro.panels.fewshot import build
+
+    build(options.panels, options.folder, options.categories)
+
+
+@command(
     argument(
         "--folder",
         type=Path,
