@@ -168,7 +168,7 @@ STAGES = (
         "figures",
         "report",
         inputs=("{report}/results.json", "{cell}/predictions.npz"),
-        optional=("{reports}/bench.json",),
+        optional=("{reports}/bench.json", "{reports}/published/results.json"),
         outputs=("{report}/figures/*", "{report}/figures/figures.json"),
         # One of the figures is of this table.
         data=("{package}/pipeline.py",),
@@ -184,7 +184,12 @@ STAGES = (
             "{report}/figures/*",
             "{report}/figures/figures.json",
         ),
-        optional=("{reports}/bench.json", *(f"{{reports}}/{name}/results.json" for name in ABLATIONS)),
+        optional=(
+            "{reports}/bench.json",
+            "{reports}/published/results.json",
+            "{reports}/mvtec-fewshot/results.json",
+            *(f"{{reports}}/{name}/results.json" for name in ABLATIONS),
+        ),
         outputs=("{report}/paper.md", "{report}/paper.pdf", "{report}/paper.html"),
         data=("{root}/templates/*", "{package}/paper/references.toml"),
     ),

@@ -95,6 +95,11 @@ class RunFolder:
         """Records where the images lie; apart from the manifests, so that moving them changes no result."""
         return self.run / "data-root.json"
 
+    @property
+    def recovered_images(self) -> Path:
+        """Root of the test images that the published result images show."""
+        return self.run / "images"
+
     def manifest(self, category: str) -> Path:
         return self.run / "manifests" / f"{category}.json"
 

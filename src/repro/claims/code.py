@@ -54,8 +54,9 @@ def efficientnet(claim: Claim, published: Published, results: Results) -> Judgem
     keys = [key for key, cell in results.cells.items() if results.variants[cell.variant].model == "efficientad"]
     if not keys:
         return not_tested("no EfficientAD in this study")
-    most = max(keys, key=lambda key: results.cells[key].efficientnet_modules)
-    count = results.cells[most].efficientnet_modules
+    modules = {key: results.cells[key].efficientnet_modules or 0 for key in keys}
+    most = max(modules, key=lambda key: modules[key])
+    count = modules[most]
     return Judgement(
         "reproduced" if count else "refuted",
         f"{count} EfficientNet modules in the trained model",
@@ -102,7 +103,7 @@ def epochs(claim: Claim, published: Published, results: Results) -> Judgement:
     keys = [key for key, cell in results.cells.items() if cell.variant in names and cell.epochs_asked == claim.epochs]
     if not keys:
         return not_tested(f"no run here asks for {claim.epochs} epochs")
-    run = sorted({results.cells[key].epochs_run for key in keys})
+    run = sorted({results.cells[key].epochs_run or 0 for key in keys})
     return Judgement(
         "reproduced" if run == [claim.epochs] else "refuted",
         f"{' or '.join(map(str, run))} run of {claim.epochs} asked for",

@@ -20,8 +20,8 @@ def fetch_published(folder: Path, given: Path | None = None, patience: transfer.
     """Bring all 638 result images to `folder`; what is there already is proved and left alone.
 
     `given` is a folder with the original PNG files or lossless copies of the same pixels, in the folders of the
-    repository or MODEL/CATEGORY/DEFECT. An interrupted download resumes. Raises ReproError for the first image that cannot
-    be had or is another; the others are brought all the same.
+    repository or MODEL/CATEGORY/DEFECT. An interrupted download resumes. Raises ReproError for the first image that
+    cannot be had or is another; the others are brought all the same.
     """
     print(f"fetch {NAME}: {LICENCE}", flush=True)
     progress = Progress(f"fetch {NAME}", "images")
@@ -40,8 +40,8 @@ def fetch_published(folder: Path, given: Path | None = None, patience: transfer.
             if given is None and number == 1:
                 break
         progress(number, len(wanted))
-    for error in failed[1:4]:
-        print(f"error: {error}", file=sys.stderr)
+    for another in failed[1:4]:
+        print(f"error: {another}", file=sys.stderr)
     if len(failed) > 4:
         print(f"error: and {len(failed) - 4} more", file=sys.stderr)
     if failed:

@@ -30,8 +30,8 @@ class Levels:
     @classmethod
     def of(cls, scores: Floats, labels: NDArray[np.bool_]) -> "Levels":
         _, index = np.unique(scores.ravel(), return_inverse=True)
-        positive = np.bincount(index, weights=labels.ravel())
-        return cls(positive, np.bincount(index) - positive)
+        positive = np.bincount(index, weights=labels.ravel()).astype(np.float64)
+        return cls(positive, np.bincount(index).astype(np.float64) - positive)
 
 
 def tie_bounds(scores: NDArray[np.floating], labels: NDArray[np.bool_], error: float = 0.0) -> dict[str, Bounds]:

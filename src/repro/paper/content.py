@@ -15,6 +15,7 @@ from repro.paper.sections.cost import cost
 from repro.paper.sections.leak import leak
 from repro.paper.sections.ledger import ledger
 from repro.paper.sections.missing import missing
+from repro.paper.sections.published import published_outputs
 from repro.paper.sections.references import reference_table
 from repro.paper.sections.retrieval import search
 from repro.paper.sections.summary import summary
@@ -26,6 +27,16 @@ from repro.records.results import CellRecord, Results
 
 METRICS = ("image_auroc", "image_f1", "pixel_auroc", "pixel_f1", "image_ap", "pixel_ap", "aupro")
 RAW_METRICS = METRICS[:4]
+KINDS_OF_FIGURES = (
+    "pipeline",
+    "metrics",
+    "distributions",
+    "curves",
+    "receptive_field",
+    "contact_sheet",
+    "cost",
+    "published",
+)
 
 
 @dataclass(frozen=True)
@@ -44,8 +55,9 @@ def view(inputs: Inputs) -> dict[str, Any]:
     names = results.names
     verdicts = inputs.verdicts.verdicts
     for one in verdicts:
-        if one.evidence is not None:
-            resolve(results, one.evidence, "results.json")
+        evidence = results if one.evidence_file == "results.json" else inputs.published
+        if one.evidence is not None and evidence is not None:
+            resolve(evidence, one.evidence, one.evidence_file)
     shifts = [
         abs(getattr(cell.raw, one) - getattr(cell.metrics, one))
         for cell in results.cells.values()
@@ -68,15 +80,13 @@ def view(inputs: Inputs) -> dict[str, Any]:
         "protocol": _protocol(results, names),
         "raw_shift": max(shifts),
         "raw_agrees": round(max(shifts), 4) == 0,
-        "pictures": {
-            kind: _figures(inputs.figures, kind)
-            for kind in ("pipeline", "metrics", "distributions", "curves", "receptive_field", "contact_sheet", "cost")
-        },
+        "pictures": {kind: _figures(inputs.figures, kind) for kind in KINDS_OF_FIGURES},
         "heat_maps": _heat_maps(results, inputs.figures),
         "search": search(results),
         "search_figures": [_sheet(results, figure) for figure in _figures(inputs.figures, "similarity")],
         "leak": leak(results),
-        "references": reference_table(results),
+        "references": reference_table(inputs.published or results),
+        "published": published_outputs(inputs.published, inputs.few_shot, verdicts),
         "receptive_field": _receptive_field(results),
         "verdicts": ledger(verdicts, results),
         "limits": _limits(results, names),
@@ -218,7 +228,7 @@ def _sheet(results: Results, figure: FigureRecord) -> dict[str, Any]:
         shown = (figure.variant, figure.category, results.seeds(cell.variant)[0])
         if (cell.variant, cell.category, cell.seed) == shown:
             for name, feature in (("published", record.published), ("patches", record.patch_embedding)):
-                for query in feature.queries:
+                for query in feature.queries if feature else ():
                     if query.image == figure.query:
                         same = traced(sum(hit.defect == query.defect for hit in query.hits), query.hits)
                         counts[name] = {"same": same, "hits": count(query.hits), "defect": query.defect}
@@ -255,7 +265,9 @@ def _limits(results: Results, names: dict[str, str]) -> dict[str, Any]:
     cells = list(results.cells.values())
     categories = results.data.categories.values()
     by_model = {names[variant]: record for variant, record in results.variants.items()}
-    epochs = {cell.epochs_run for cell in cells if results.variants[cell.variant].model == "efficientad"}
+    trained = [cell for cell in cells if results.variants[cell.variant].model == "efficientad"]
+    epochs = {cell.epochs_run for cell in trained if cell.epochs_run is not None}
+    modules = [cell.efficientnet_modules for cell in trained if cell.efficientnet_modules is not None]
     return {
         "least_train": min(record.train for record in categories),
         "least_anomalous": min(cell.anomalous for cell in cells),
@@ -267,13 +279,9 @@ def _limits(results: Results, names: dict[str, str]) -> dict[str, Any]:
         "other_penalty": [n for n, record in by_model.items() if _kind(record, "penalty") not in ("imagenette", None)],
         "epochs": sorted(epochs),
         "epochs_run": max(epochs, default=None),
-        "steps": sorted({cell.steps for cell in cells if results.variants[cell.variant].model == "efficientad"}),
-        "efficientnet": sum(
-            c.efficientnet_modules for c in cells if results.variants[c.variant].model == "efficientad"
-        ),
-        "efficientad_cells": count(
-            [cell.efficientnet_modules for cell in cells if results.variants[cell.variant].model == "efficientad"]
-        ),
+        "steps": sorted({cell.steps for cell in trained if cell.steps is not None}),
+        "efficientnet": sum(modules),
+        "efficientad_cells": count(modules),
     }
 
 

@@ -31,5 +31,7 @@ def made_from(figure: FigureRecord, results: Results) -> tuple[Source, ...]:
             return tuple(Source(FILE, ("retrieval", key)) for key in found)
         case "receptive_field":
             return (Source(FILE, ("receptive_field", "networks", "small", "layers")),)
+        case "published":
+            return (Source("../published/results.json", ("cells",)),)
         case "cost":
             return (Source("../bench.json", ("pairs",)),)

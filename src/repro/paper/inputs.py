@@ -30,6 +30,9 @@ class Inputs:
     guards: Guards
     environment: Environment
     figures: Figures
+    #: Of the published outputs, and of our training on a few of their images, where these reports lie beside this one.
+    published: Results | None = None
+    few_shot: Results | None = None
     #: Of the ablation studies whose results lie beside the report.
     ablations: tuple[Results, ...] = ()
     #: None where nothing was measured.
@@ -62,6 +65,8 @@ def read_inputs(report: Path) -> Inputs:
             "environment.json",
         ),
         figures=figures,
+        published=_beside(report, "published"),
+        few_shot=_beside(report, "mvtec-fewshot"),
         ablations=tuple(
             follow(read_record(path, Results, hint="run `nox -s ablate`"), f"../{name}/results.json")
             for name in ABLATIONS
@@ -71,4 +76,14 @@ def read_inputs(report: Path) -> Inputs:
         if (path := report.parent / "bench.json").is_file()
         else None,
         constants=follow(constants, "constants.toml"),
+    )
+
+
+def _beside(report: Path, name: str) -> Results | None:
+    """The results of another study whose report lies beside this one."""
+    path = report.parent / name / "results.json"
+    if name == report.name or not path.is_file():
+        return None
+    return follow(
+        read_record(path, Results, hint=f"run `nox -s evaluate -- --study {name}`"), f"../{name}/results.json"
     )

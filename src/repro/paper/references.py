@@ -121,7 +121,14 @@ def _refusals(results: Results, reference: Reference, variant: str, record: Vari
             reasons.append(f"{key.replace('_', ' ')} {_words(ours)} instead of {_words(theirs)}")
     if gone := [key for key in results.missing if key.startswith(f"{variant}/")]:
         return [*reasons, f"{len(gone)} of our cells missing"]
-    steps = {cell.steps for cell in results.cells.values() if cell.variant == variant}
+    # Where no training was seen: one image a step, as anomalib's EfficientAD asks.
+    steps = {
+        record.settings.get("epochs", 1) * results.data.categories[cell.category].train
+        if cell.steps is None
+        else cell.steps
+        for cell in results.cells.values()
+        if cell.variant == variant
+    }
     if reference.steps is not None and steps != {reference.steps}:
         reasons.append(f"{max(steps)} steps instead of {reference.steps}")
     return reasons

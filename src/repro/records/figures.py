@@ -20,6 +20,8 @@ class FigureRecord(Record):
         "receptive_field",
         "contact_sheet",
         "cost",
+        # Of the study's own outputs.
+        "published",
     ]
     #: What the picture shows, for those who cannot see it.
     alt: str

@@ -70,6 +70,11 @@ def _pictures(folder: RunFolder, results: Results) -> Iterator[Picture]:
     path = folder.report.parent / "bench.json"
     if path.is_file():
         yield growth(read_record(path, Bench, hint="run `nox -s bench`"))
+    path = folder.report.parent / "published" / "results.json"
+    if path.is_file() and path.parent != folder.report:
+        published = read_record(path, Results, hint="run `nox -s evaluate -- --study published`")
+        for record, sheet in (distributions(published), curves(published)):
+            yield record.model_copy(update={"file": f"published-{record.file}", "kind": "published"}), sheet
     for category in shown:
         yield from contact_sheet(folder, results, category, photograph)
 

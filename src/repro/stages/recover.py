@@ -1,6 +1,7 @@
 """Recover: the study's result images of one model and category in, its anomaly maps as predictions.npz out."""
 
 import numpy as np
+from PIL import Image
 
 from repro.data.layout import GOOD
 from repro.machine import versions
@@ -15,6 +16,8 @@ from repro.study import Study
 
 #: What decides a recovered number.
 PACKAGES = ("numpy", "pillow", "scipy")
+#: The model whose result images show the whole test image at its maps' size; it is kept for the figures.
+WHOLE = FOLDERS["efficientad"]
 
 
 def recover(folder: RunFolder, study: Study, cell: Cell) -> None:
@@ -33,6 +36,10 @@ def recover(folder: RunFolder, study: Study, cell: Cell) -> None:
         progress(min(number, total), total)
     recovered = collect(model, cell.category, outcomes)
     recovered.raise_problems(root)
+    if model == WHOLE:
+        for panel in recovered.panels:
+            with writing(folder.recovered_images / panel.name) as beside:
+                Image.fromarray(panel.image).save(beside)
     maps = np.stack([panel.anomaly_map for panel in recovered.panels])
     predictions = Predictions(
         scores=maps.max(axis=(1, 2)),

@@ -1,4 +1,4 @@
-"""Photographs: the test images of a study as its models are shown them."""
+"""Images: the test images of a study as its models are shown them."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,8 @@ Photograph = Callable[[str], Image.Image]
 
 def photographs(folder: RunFolder, results: Results) -> Photograph:
     """How to get the images: in colour, resized, before any crop; ReproError where one is missing."""
-    root = read_root(folder, hint="run `nox -s evaluate` to make it")
+    published = results.data.source == "published"
+    root = folder.recovered_images if published else read_root(folder, hint="run `nox -s evaluate` to make it")
     side = results.study.image_size
 
     def photograph(name: str) -> Image.Image:

@@ -26,7 +26,11 @@ def similarity(results: Results, variant: str, category: str, photograph: Photog
     if found is None:
         return
     for number, query in enumerate(found.published.queries, 1):
-        same = [other for other in found.patch_embedding.queries if other.image == query.image]
+        same = [
+            other
+            for other in (found.patch_embedding.queries if found.patch_embedding else ())
+            if other.image == query.image
+        ]
         rows = {"published feature": query} | dict(zip(["patch embedding"], same, strict=False))
         said = []
         for feature, asked in rows.items():

@@ -6,9 +6,10 @@ from typing import Any
 
 from repro.paper.trace import count, traced
 from repro.records.results import MODEL_NAMES, Results
-from repro.records.verdicts import Verdict, VerdictWord
+from repro.records.verdicts import Kind, Verdict, VerdictWord
 
-WORDS: tuple[VerdictWord, ...] = ("reproduced", "not reproduced", "refuted", "not tested")
+WORDS: tuple[VerdictWord, ...] = ("reproduced", "not reproduced", "refuted", "inconclusive", "not tested")
+KINDS: tuple[Kind, ...] = ("published outputs", "code and arithmetic", "retraining")
 METRICS = ("image-auroc", "image-f1", "pixel-auroc", "pixel-f1")
 
 
@@ -34,6 +35,8 @@ def ledger(verdicts: Sequence[Verdict], results: Results) -> dict[str, Any]:
     return {
         "total": _number_of(verdicts),
         "counts": _counts(verdicts),
+        "kinds": _kinds(verdicts),
+        "retrained": _retrained(verdicts),
         "others": others,
         "rules": {one.rule_name: one.rule for one in (*scores, *others)},
         "scores": _scores(scores),
@@ -80,6 +83,18 @@ def _cell_of(verdict: Verdict) -> tuple[str, str, str] | None:
 def _counts(verdicts: Sequence[Verdict]) -> list[tuple[str, int]]:
     found = Counter(one.verdict for one in verdicts)
     return [(word, traced(found[word], [one.verdict for one in verdicts])) for word in WORDS if found[word]]
+
+
+def _kinds(verdicts: Sequence[Verdict]) -> list[tuple[str, int, list[tuple[str, int]]]]:
+    """Each kind of evidence with the number of verdicts that follow from it, and these by word."""
+    groups = [(kind, [verdict for verdict in verdicts if verdict.kind == kind]) for kind in KINDS]
+    return [(kind, _number_of(group), _counts(group)) for kind, group in groups if group]
+
+
+def _retrained(verdicts: Sequence[Verdict]) -> list[tuple[str, int]]:
+    """What a new training says of the claims that the published outputs judge, by word."""
+    words = [verdict.retraining.verdict for verdict in verdicts if verdict.retraining is not None]
+    return [(word, traced(words.count(word), words)) for word in WORDS if word in words]
 
 
 def _reasons(verdicts: Sequence[Verdict]) -> list[tuple[str, int]]:

@@ -69,9 +69,9 @@ def _runs(name: str, cells: Sequence[CellRecord]) -> dict[str, Any]:
     return {
         "name": name,
         "cells": count(cells, [cell.seed for cell in cells]),
-        "epochs": _several([cell.epochs_run for cell in cells]),
-        "asked": _several([cell.epochs_asked for cell in cells]),
-        "steps": _several([cell.steps for cell in cells]),
+        "epochs": _several([cell.epochs_run for cell in cells if cell.epochs_run is not None]),
+        "asked": _several([cell.epochs_asked for cell in cells if cell.epochs_asked is not None]),
+        "steps": _several([cell.steps for cell in cells if cell.steps is not None]),
         "patches": _several([bank["patches"] for bank in banks]) if banks else None,
         "dimension": _several([bank["dimension"] for bank in banks]) if banks else None,
         "maps": sorted({cell.map_size for cell in cells}),
