@@ -17,8 +17,8 @@ ORDER = """
     records
     runs
     study gpus machine data
-    pipeline metrics
-    hashes fetch panels
+    pipeline metrics panels
+    hashes fetch
     costs models claims
     distill paper
     stages

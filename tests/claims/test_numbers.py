@@ -155,7 +155,7 @@ def test_the_size_of_defects_is_not_tested_where_the_cells_that_see_it_are_missi
 def test_the_intervals_of_two_sides_add_as_squares() -> None:
     left = Estimate(value=0.9, low=0.86, high=0.93, resolution=0.01, evidence="left")
     right = Estimate(value=0.7, low=0.61, high=0.74, resolution=0.02, evidence="right")
-    gap, interval, resolution = numbers._gap(left, right)
+    gap, interval, resolution = numbers.gap(left, right)
     assert (gap, resolution) == (0.2, 0.02)
     # Below: the left side falls by 0.04, the right rises by 0.04. Above: 0.03 and 0.09.
     assert interval.low == round(0.2 - math.sqrt(0.0032), 4) == 0.1434

@@ -31,12 +31,18 @@ def test_the_accepted_ledger_holds_the_word_of_every_verdict(tmp_path: Path) -> 
     assert len(ledger) == 80
 
 
-@pytest.mark.parametrize("study", ["embedded", "ablation", "mvtec", "mvtec-ablation"])
+@pytest.mark.parametrize("study", ["embedded", "published", "mvtec-fewshot", "ablation", "mvtec-ablation"])
 def test_the_committed_verdicts_follow_from_the_committed_results(study: str) -> None:
-    report = PROJECT_ROOT / "report" / study
-    written = read_record(report / "verdicts.json", Verdicts, hint="")
-    assert written.results_sha256 == sha256(report / "results.json")
-    assert list(written.verdicts) == judge(read_record(report / "results.json", Results, hint=""))
+    reports = PROJECT_ROOT / "report"
+    results = {
+        name: read_record(reports / name / "results.json", Results, hint="")
+        for name in (study, "published", "mvtec-fewshot")
+    }
+    written = read_record(reports / study / "verdicts.json", Verdicts, hint="")
+    assert written.results_sha256 == sha256(reports / study / "results.json")
+    assert list(written.verdicts) == judge(
+        results[study], published=results["published"], few_shot=results["mvtec-fewshot"]
+    )
 
 
 @pytest.mark.parametrize(("value", "told"), [("0.4197", "holds"), ("0.9109", "fails")])
@@ -67,7 +73,7 @@ def test_verdicts_on_a_partial_report_are_not_accepted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "mend"),
+    ("name", "hint"),
     [("results.json", "run `nox -s reproduce` to make it anew"), ("verdicts.json", "run `repro verdicts` first")],
 )
 def test_what_is_not_there_cannot_be_accepted_and_the_mend_is_told(tmp_path: Path, name: str, hint: str) -> None:
