@@ -86,7 +86,7 @@ def _row(one: Difference) -> str:
 
 def _call(command: list[str], environment: dict[str, str]) -> None:
     if subprocess.run(command, env=environment, cwd=PROJECT_ROOT, check=False).returncode:
-        raise ReproError("failed, see above", where=" ".join(command[1:4]), hint="mend it and run `nox -s drift` again")
+        raise ReproError("failed, see above", where=" ".join(command[1:4]), hint="fix it and run `nox -s drift` again")
 
 
 def main() -> None:

@@ -169,11 +169,11 @@ def test_a_cell_that_is_made_again_agrees_with_what_stands_until_that_is_altered
     assert [line for line in differs.stdout.splitlines() if "largest difference" in line] == [
         "scores.json metrics.aupro: largest difference 0.25"
     ]
-    assert "patchcore/leather/seed0: NOT what stands" in differs.stdout
+    assert "patchcore/leather/seed0: DIFFERS" in differs.stdout
     assert times() == before
 
 
-# What Lightning warns of in anomalib's own evaluation is not ours to mend.
+# What Lightning warns of in anomalib's own evaluation is not ours to fix.
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("variant", ["patchcore", "efficientad"])
 def test_the_four_published_metrics_equal_those_of_anomalibs_evaluator(

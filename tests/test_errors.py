@@ -44,5 +44,5 @@ def test_what_a_library_hides_behind_an_error_of_its_own_is_told() -> None:
 
 def test_what_no_user_can_mend_stays_as_it_is() -> None:
     assert in_words(ValueError("of ours"), "fit") is None
-    error = ReproError("what", where="where", hint="mend")
+    error = ReproError("what", where="where", hint="hint")
     assert in_words(error, "fit") is error

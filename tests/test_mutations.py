@@ -44,7 +44,7 @@ def state(statement: str, value: object, bound: object) -> None:
 
 
 def with_networks(results: Results) -> Results:
-    """The results, their tables of receptive fields computed anew."""
+    """The results, their tables of receptive fields computed again."""
     networks = {}
     for name, network in results.receptive_field.networks.items():
         layers = [Layer(row.name, row.kernel, row.stride, row.padding) for row in network.layers]
@@ -64,7 +64,7 @@ def with_networks(results: Results) -> Results:
 
 
 def with_scores(results: Results) -> Results:
-    """The results, their cells scored anew on predictions drawn from a seed."""
+    """The results, their cells scored again on predictions drawn from a seed."""
     cells = {}
     for key, cell in results.cells.items():
         content = cell.model_dump(mode="json") | score.judge(random_predictions(7))
@@ -73,7 +73,7 @@ def with_scores(results: Results) -> Results:
 
 
 def with_search(results: Results, scratch: Path) -> Results:
-    """The results, one of their cells searched anew by vectors drawn from a seed."""
+    """The results, one of their cells searched again by vectors drawn from a seed."""
     images = [str(name) for name in random_predictions(7).images]
     vectors = np.random.default_rng(0).normal(size=(len(images), 8)).astype(np.float32)
     with retrieve.qdrant(None, scratch) as client:

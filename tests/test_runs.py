@@ -107,8 +107,8 @@ def test_unchanged_content_keeps_the_time_of_its_file(tmp_path: Path) -> None:
 def test_a_file_that_is_not_json_is_told_with_its_mend(tmp_path: Path) -> None:
     path = tmp_path / "broken.json"
     path.write_text("{")
-    with pytest.raises(ReproError, match=r"broken\.json: not JSON .*make it anew"):
-        read_json(path, hint="make it anew")
+    with pytest.raises(ReproError, match=r"broken\.json: not JSON .*make it again"):
+        read_json(path, hint="make it again")
 
 
 @pytest.mark.parametrize(
@@ -193,5 +193,5 @@ def test_a_study_that_would_lead_out_of_its_folder_is_refused(name: str) -> None
 
 
 def test_an_error_is_one_line_whatever_a_name_holds() -> None:
-    told = str(ReproError("is wrong", where="a\nb\x1b[2J\u2028", hint="mend it"))
-    assert told == "a\\nb\\x1b[2J\\u2028: is wrong; mend it"
+    told = str(ReproError("is wrong", where="a\nb\x1b[2J\u2028", hint="fix it"))
+    assert told == "a\\nb\\x1b[2J\\u2028: is wrong; fix it"

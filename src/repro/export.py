@@ -1,4 +1,4 @@
-"""Export: a finished study in, a folder for third parties out: crate, tables and anomaly maps to score anew.
+"""Export: a finished study in, a folder for third parties out: crate, tables and anomaly maps to score again.
 
 Layout: `ro-crate-metadata.json` (Process Run Crate), `codecheck.yml`, `report/`, `tables/*.csv` and, as MVTec's
 evaluator reads them, `<variant>-seedN/anomaly_maps/<category>/test/<defect>/<image>.tiff`, float32.

@@ -92,17 +92,17 @@ def _packages(fits: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     return found | {name: " and ".join(sorted(used)) for name, used in trained.items()}
 
 
-#: Instructions by which processors of one name compute in another order, widest first, and the flags that tell.
+#: Instructions by which processors of one name compute in another order, widest first, and their flags.
 WIDEST = {"avx512f": "AVX-512", "avx2": "AVX2"}
 
 
 def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """Name of the processor, as well as the system tells, and its widest vector instructions."""
+    """Name of the processor, as far as the system says, and its widest vector instructions."""
     try:
         lines = cpuinfo.read_text(encoding="utf-8").splitlines()
     except OSError:
         return platform.processor() or "unknown"
-    told = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
-    flags = told.get("flags", "").split()
-    name = told.get("model name", "unknown")
+    fields = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    flags = fields.get("flags", "").split()
+    name = fields.get("model name", "unknown")
     return ", ".join([name, *[word for flag, word in WIDEST.items() if flag in flags][:1]])

@@ -18,7 +18,7 @@ ABLATIONS = ("ablation", "mvtec-ablation")
 Metric = Literal["image_auroc", "image_f1", "pixel_auroc", "pixel_f1", "image_ap", "pixel_ap", "aupro"]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=100)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
-#: Images or epochs: beyond every use, and soon enough for a slip of the keys to be told.
+#: Images or epochs: above any use; a larger number is a typing error.
 Amount = Annotated[int, Field(ge=1, le=100_000)]
 
 
@@ -219,7 +219,7 @@ def load(name_or_path: str) -> Study:
             "no such study", where=name_or_path, hint=f"use one of {', '.join(names())} or the path of a .toml file"
         ) from None
     except (ValueError, RecursionError) as error:
-        raise ReproError(f"not TOML ({error})", where=path, hint="mend the syntax at that place") from None
+        raise ReproError(f"not TOML ({error})", where=path, hint="fix the syntax at that place") from None
     except OSError as error:
         raise ReproError(error.strerror or str(error), where=path, hint="name a readable .toml file") from None
     study = check(content, where=path)

@@ -51,12 +51,12 @@ def test_files_are_as_large_as_reckoned(smoke_run: smoke.Run) -> None:
     resolved = study.load_resolved(smoke_run.folder)
     for cell in resolved.cells:
         variant, folder = resolved.variants[cell.variant], smoke_run.folder.cell(cell)
-        reckoned = {
+        computed = {
             "checkpoint.ckpt": needs.checkpoint(variant, 256, 4),
             "predictions.npz": needs.predictions(variant, 256, 8),
             "embeddings.npz": needs.embeddings(variant, 8),
         }
-        for name, size in reckoned.items():
+        for name, size in computed.items():
             assert size == pytest.approx((folder / name).stat().st_size, rel=0.05, abs=20_000), (cell.key, name)
 
 

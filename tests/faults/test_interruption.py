@@ -97,7 +97,7 @@ def test_killed_in_every_stage_and_write_a_run_gives_the_same_bytes(undisturbed:
     assert done.status == 0, done.lines[-40:]
     assert not list(faults.iterdir())
     result = harness.compared()
-    assert any("goes on after epoch" in line for line in (harness.KEPT / "all.log").read_text().splitlines())
+    assert any("resumes after epoch" in line for line in (harness.KEPT / "all.log").read_text().splitlines())
     assert finished.stages == 8
     assert result == undisturbed()
 

@@ -61,7 +61,7 @@ def test_altered_results_are_judged_or_refused_in_one_line(
 ) -> None:
     path = tmp_path_factory.mktemp("altered") / "results.json"
     put(path, data.draw(altered(json.loads((example.report / "results.json").read_text(encoding="utf-8")))))
-    attempt("report: results.json, judged", lambda: judge(read_record(path, Results, hint="make it anew")))
+    attempt("report: results.json, judged", lambda: judge(read_record(path, Results, hint="make it again")))
 
 
 @given(data=st.data())

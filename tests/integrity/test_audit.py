@@ -49,4 +49,4 @@ def test_a_package_that_no_service_knows_is_not_counted_as_sound() -> None:
             {"name": "c", "version": "1", "vulns": []},
         ]
     }
-    assert vulnerable(report) == (2, ["b 1: CVE-1, mended in 2"])
+    assert vulnerable(report) == (2, ["b 1: CVE-1, fixed in 2"])

@@ -48,17 +48,17 @@ def folder(tmp_path: Path) -> RunFolder:
 def test_a_cell_is_made_anew_apart_and_compared(
     folder: RunFolder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], aupro: float, status: int
 ) -> None:
-    def train(anew: RunFolder, study: Study, cell: Cell, device: Device) -> None:
-        assert anew.root != folder.root
-        assert anew.manifest("leather").is_file()
-        shutil.copytree(folder.cell(cell), anew.cell(cell))
+    def train(again: RunFolder, study: Study, cell: Cell, device: Device) -> None:
+        assert again.root != folder.root
+        assert again.manifest("leather").is_file()
+        shutil.copytree(folder.cell(cell), again.cell(cell))
 
     monkeypatch.setattr(recompute, "fit", train)
     monkeypatch.setattr(recompute, "predict", lambda *_: None)
     monkeypatch.setattr(
         recompute,
         "score",
-        lambda anew, cell: write_json(anew.cell(cell) / "scores.json", {"metrics": {"aupro": aupro}}),
+        lambda again, cell: write_json(again.cell(cell) / "scores.json", {"metrics": {"aupro": aupro}}),
     )
     smoke = studies.load("smoke")
     study = smoke.model_copy(update={"variants": {"patchcore": smoke.variants["patchcore"]}})

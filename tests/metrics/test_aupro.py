@@ -33,7 +33,7 @@ def regions_of(masks: NDArray[np.bool_]) -> list[set[Pixel]]:
 
 
 def brute_force(maps: NDArray[np.float32], masks: NDArray[np.bool_], limit: Fraction) -> Fraction:
-    """Judge every pixel anew at every threshold; join the points by straight lines; the area to the limit, over it."""
+    """Judge every pixel again at every threshold; join the points by straight lines; the area to the limit, over it."""
     regions, normal = regions_of(masks), [tuple(map(int, pixel)) for pixel in np.argwhere(~masks)]
     curve = [(Fraction(0), Fraction(0))]
     for threshold in sorted(set(maps.ravel().tolist()), reverse=True):

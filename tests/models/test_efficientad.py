@@ -113,7 +113,7 @@ def test_training_gives_anomalibs_weights() -> None:
         parameters = [*made.model.student.parameters(), *made.model.ae.parameters()]
         optimiser = torch.optim.Adam(parameters, lr=made.lr, weight_decay=made.weight_decay)
         seed_everything(7, verbose=False)
-        # More steps than penalty images, so that these are drawn anew.
+        # More steps than penalty images, so that these are drawn again.
         for batch, _ in zip(batches(), range(5), strict=False):
             optimiser.zero_grad()
             made.training_step(batch)["loss"].backward()

@@ -116,7 +116,7 @@ def test_a_training_that_was_killed_twice_ends_with_the_same_bits(
         with pytest.raises(SystemError, match="killed"):
             train(penalty, file, stop=epoch)
     again = train(penalty, file)
-    # What an epoch logs is counted anew in the epoch that is trained again.
+    # What an epoch logs is counted again in the epoch that is trained again.
     assert differences(whole["state_dict"], again["state_dict"]) == []
     for part in ("optimizer_states", "lr_schedulers", "resume", "epoch", "global_step"):
         assert differences(whole[part], again[part]) == [], part

@@ -1,6 +1,6 @@
 """The paper's page in a real Chromium, at desktop and phone width, and the PDF against PDF/UA-1.
 
-Run by `nox -s pages`. Shows the committed report of the embedded study, rendered anew.
+Run by `nox -s pages`. Shows the committed report of the embedded study, rendered again.
 """
 
 import re

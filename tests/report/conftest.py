@@ -12,7 +12,7 @@ from repro.records.results import Results
 from repro.records.verdicts import Verdict, Verdicts
 from repro.runs import RunFolder, read_json, read_record, sha256, write_json
 
-REMAKE = "run `nox -s reproduce` to make it anew"
+REMAKE = "run `nox -s reproduce` to make it again"
 
 OUTCOMES = pytest.StashKey[list[Assertion]]()
 

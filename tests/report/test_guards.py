@@ -33,7 +33,7 @@ def test_no_bound_is_finer_than_one_image(results: Results, bound, state) -> Non
 
 def test_image_metrics_follow_from_the_scores(results: Results, state) -> None:
     worst = max(_shift(cell) for cell in results.cells.values())
-    state("largest difference of an image AUROC or F1 from one counted anew", round(worst, 6), f"<= {ROUNDING}")
+    state("largest difference of an image AUROC or F1 from one counted again", round(worst, 6), f"<= {ROUNDING}")
     assert worst <= ROUNDING
 
 
@@ -63,7 +63,7 @@ def test_sound_thresholds_follow_from_the_other_half(results: Results, state) ->
         for fold in cell.sound.folds
     ]
     worst = max(shifts, default=0.0)
-    state("largest difference of a sound image threshold from one chosen anew", round(worst, 6), f"<= {ROUNDING}")
+    state("largest difference of a sound image threshold from one chosen again", round(worst, 6), f"<= {ROUNDING}")
     assert worst <= ROUNDING
 
 

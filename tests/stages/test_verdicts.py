@@ -74,7 +74,7 @@ def test_verdicts_on_a_partial_report_are_not_accepted(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "hint"),
-    [("results.json", "run `nox -s reproduce` to make it anew"), ("verdicts.json", "run `repro verdicts` first")],
+    [("results.json", "run `nox -s reproduce` to make it again"), ("verdicts.json", "run `repro verdicts` first")],
 )
 def test_what_is_not_there_cannot_be_accepted_and_the_mend_is_told(tmp_path: Path, name: str, hint: str) -> None:
     folder = example_report.build(tmp_path)

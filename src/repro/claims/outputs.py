@@ -17,7 +17,7 @@ from repro.records.verdicts import Elsewhere, VerdictWord
 
 #: Half of the last decimal that the published tables print.
 ROUNDING = 5e-5
-#: PatchCore's image score is not in its maps: anomalib weighs their maximum anew.
+#: PatchCore's image score is not in its maps: anomalib weighs their maximum again.
 UNSEEN = "the result images hold the maps, not PatchCore’s re-weighted image scores, which are near their maxima only"
 
 

@@ -37,7 +37,7 @@ def bench(measured: Path, report: Path) -> Bench:
 
 
 def last(report: Path) -> Bench | None:
-    """The bench.json that is there, before it is made anew."""
+    """The bench.json that is there, before it is made again."""
     path = report / "bench.json"
     return read_record(path, Bench, hint="delete it") if path.is_file() else None
 

@@ -195,7 +195,7 @@ def _timed(run: RunFolder) -> Iterator[Timed]:
     try:
         study = check(read_json(run.study_file, hint=HINT), where=run.study_file)
     except ReproError:
-        return  # Of another version: it tells nothing, and harms nothing.
+        return  # Of another version: it says nothing, and does no harm.
     for key, cost in timings(run.run, {cell.key for cell in study.cells}).items():
         stage, _, name = key.partition(" ")
         if stage not in STAGES or not run.manifest(Cell.from_key(name).category).is_file():
@@ -325,9 +325,9 @@ def _memory(
     """Most bytes of a process, and how many such run at once, for the stage that takes most."""
     variant, size = study.variants[name], study.image_size
     together = cores // needs.cores_of(study, name, cores, int(gpu))
-    reckoned: dict[str, Any] = {"fit": needs.fit_memory, "predict": needs.predict_memory, "score": needs.score_memory}
+    computed: dict[str, Any] = {"fit": needs.fit_memory, "predict": needs.predict_memory, "score": needs.score_memory}
     most = (0, 1)
-    for stage, formula in reckoned.items():
+    for stage, formula in computed.items():
         sizes = [formula(variant, size, images[cell.category]) for cell, stages in left if stage in stages]
         if sizes:
             most = max(most, (max(sizes), min(together if stage in NETWORK else cores, len(sizes))), key=math.prod)

@@ -134,7 +134,7 @@ def fit_memory(variant: Variant, image_size: int, images: Images) -> int:
         # The patches once as they come and once joined; the covariances and their inverses.
         return LOADED + 2 * whole + 2 * _distributions(variant, image_size)
     points = patches(variant, image_size, images.train)
-    # Johnson and Lindenstrauss, as scikit-learn and anomalib reckon it.
+    # Johnson and Lindenstrauss, as scikit-learn and anomalib compute it.
     projected = int(4 * math.log(max(points, 2)) / (DISTORTION**2 / 2 - DISTORTION**3 / 3))
     selected = int(variant.coreset_ratio * whole)
     # The patches themselves are in a file meanwhile.

@@ -29,7 +29,7 @@ PASSED_OVER = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"
 LARGE = 0.5
 
 Progress = Callable[[int, int], None]
-#: Is told the first mask that is larger than `LARGE`, and how many are.
+#: Called with the first mask that is larger than `LARGE`, and how many are.
 Suspect = Callable[[Path, int], None]
 
 
@@ -94,7 +94,7 @@ def _examine(
         if not problems:
             manifests[category] = _manifest(root, those, sizes, modes)
     if problems:
-        raise DataError(problems, where=root, hint="mend or remove these files; nothing was trained")
+        raise DataError(problems, where=root, hint="repair or remove these files; nothing was trained")
     if large and suspect:
         suspect(large[0], len(large))
     return manifests

@@ -20,7 +20,7 @@ from repro.runs import link_or_copy
 
 SPLIT = Path("split_csv") / "1cls.csv"
 COLUMNS = ("object", "split", "label", "image", "mask")
-#: The only defect type: VisA's split does not tell one from another.
+#: The only defect type: VisA's split does not distinguish any.
 BAD = "bad"
 
 
@@ -91,7 +91,7 @@ def read_split(root: Path, categories: Sequence[str]) -> list[Row]:
             else:
                 rows[place] = row
     if problems:
-        raise DataError(problems, where=path, hint="mend these lines or files; nothing was trained")
+        raise DataError(problems, where=path, hint="fix these lines or files; nothing was trained")
     return list(rows.values())
 
 

@@ -1,4 +1,4 @@
-"""Crops in, what the teacher should say of them out: features of EfficientNet-Lite0 at the PDN's places.
+"""Crops in, the features that the teacher should give for them out: features of EfficientNet-Lite0 at the PDN's places.
 
 Section 3.1 and appendix of the EfficientAD paper (arXiv 2303.14535), with its WideResNet-101 exchanged: features of
 two strides of a backbone that sees the image at twice the size, pooled over 3 x 3, brought to one map, pooled to 384

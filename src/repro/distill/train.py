@@ -89,12 +89,12 @@ def begin(recipe: Recipe, checkpoint: Path) -> State:
     try:
         stored = torch.load(checkpoint, map_location="cpu", weights_only=True)
         if stored["recipe"] != asdict(recipe):
-            raise ReproError("was begun with other settings", where=checkpoint, hint="delete it to begin anew")
+            raise ReproError("was begun with other settings", where=checkpoint, hint="delete it to begin again")
         network.load_state_dict(stored["network"])
         optimiser.load_state_dict(stored["optimiser"])
     except ReproError:
         raise
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with the file, the mend is the same
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with the file, the fix is the same
         raise ReproError(f"not a checkpoint ({type(error).__name__})", where=checkpoint, hint="delete it") from None
     state.targets.mean, state.targets.std = stored["mean"], stored["std"]
     state.step, state.curve = stored["step"], stored["curve"]

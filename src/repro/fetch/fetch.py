@@ -51,7 +51,7 @@ def fetch(
         if given is not None:
             _take(wanted, given, folders, named=bool(names))
             return
-        missing = [one for one in wanted if not _told_there(one, folders[one.name])]
+        missing = [one for one in wanted if not _is_in_place(one, folders[one.name])]
         _check_room(missing, folders)
         failed = []
         for one in missing:
@@ -81,7 +81,7 @@ def _get(source: Source, folder: Path, patience: transfer.Patience) -> None:
         file.unlink()
 
 
-def _told_there(source: Source, folder: Path) -> bool:
+def _is_in_place(source: Source, folder: Path) -> bool:
     found = place.there(source, folder)
     if found:
         print(f"fetch {source.name}: there and sound, {folder}", flush=True)
@@ -126,7 +126,7 @@ def _take(wanted: list[Source], given: Path, folders: dict[str, Path], *, named:
         file = next((path for path in files if _is(path, source)), None)
         if file is None:
             lacking.append(source)
-        elif not _told_there(source, folder):
+        elif not _is_in_place(source, folder):
             _put(source, file, folder)
     mvtec = next((source for source in lacking if source.name == "mvtec"), None)
     # A file that is nothing else may be an archive of a category.

@@ -53,7 +53,7 @@ def put(source: Source, file: Path, folder: Path) -> None:
         put_categories(file, folder, official=True)
     else:
         with scratch(folder) as made:
-            unpack(file, made, _told(f"unpack {source.file}"))
+            unpack(file, made, _progress(f"unpack {source.file}"))
             # anomalib unpacks Imagenette into a folder, and lets the teachers bring their own.
             whole = made / folder.name if source.name == "teacher" else made
             _sound_teachers(source, whole)
@@ -71,7 +71,7 @@ def put_categories(given: Path, root: Path, *, official: bool = False) -> list[s
         if given.is_dir():
             found = categories(given)
         else:
-            unpack(given, made, _told(f"unpack {given.name}"))
+            unpack(given, made, _progress(f"unpack {given.name}"))
             found = categories(made)
         new = {name: path for name, path in found.items() if not (root / name).exists()}
         if not found:
@@ -118,7 +118,9 @@ def _hashed(file: Path, digest: str, hint: str) -> bool:
 def _sound_teachers(source: Source, folder: Path) -> None:
     for name, digest in source.content.items():
         if not (folder / name).is_file() or sha256(folder / name) != digest:
-            raise ReproError(f"holds no {name} of SHA-256 {digest}", where=source.file, hint="tell the maintainers")
+            raise ReproError(
+                f"holds no {name} of SHA-256 {digest}", where=source.file, hint="report it to the maintainers"
+            )
 
 
 def _into_hub(source: Source, file: Path, folder: Path) -> None:
@@ -145,6 +147,6 @@ def _into_hub(source: Source, file: Path, folder: Path) -> None:
         write_text(main, source.hub.revision)
 
 
-def _told(what: str) -> Callable[[int, int], None]:
+def _progress(what: str) -> Callable[[int, int], None]:
     progress = Progress(what, "MB")
     return lambda done, total: progress(done // 10**6, total // 10**6)

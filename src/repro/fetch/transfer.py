@@ -15,18 +15,18 @@ from repro.fetch.sources import Source
 from repro.runs import sha256
 
 CHUNK = 1 << 16
-Told = Callable[[int, int], None]
+Report = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
 class Patience:
     """How long and how often a server is waited for."""
 
-    #: Seconds without a byte before it is asked anew.
+    #: Seconds without a byte before it is asked again.
     silence: float = 30.0
     #: Times in a row that it may bring the file no further.
     tries: int = 4
-    #: Seconds before it is asked anew.
+    #: Seconds before it is asked again.
     pause: float = 3.0
 
 
@@ -38,11 +38,11 @@ class AgainError(Exception):
     """This answer did not bring the file to its end; another may."""
 
 
-def obtain(source: Source, path: Path, patience: Patience, tell: Told | None = None) -> None:
+def obtain(source: Source, path: Path, patience: Patience, report: Report | None = None) -> None:
     """Leave the file at `path`, its SHA-256 that of the table.
 
     What has come so far lies beside it as `NAME.part` and is gone on from, by this call or a later one, at whichever
-    address takes range requests; every byte is under the SHA-256. `tell` is called with bytes there and in all. Raises
+    address takes range requests; every byte is under the SHA-256. `report` is called with bytes there and in all. Raises
     ReproError where no address gives the file; the part is kept, unless its bytes were proved wrong.
     """
     part = path.with_name(f"{path.name}.part")
@@ -53,7 +53,7 @@ def obtain(source: Source, path: Path, patience: Patience, tell: Told | None = N
         session.max_redirects = 8
         for url in source.urls:
             try:
-                _verified(session, url, source, part, patience, tell)
+                _verified(session, url, source, part, patience, report)
             except RefusedError as refusal:
                 reasons.append(f"{urlsplit(url).netloc} {refusal}")
                 print(f"fetch {source.name}: {reasons[-1]}", file=sys.stderr, flush=True)
@@ -61,7 +61,7 @@ def obtain(source: Source, path: Path, patience: Patience, tell: Told | None = N
                 raise ReproError(
                     f"cannot be written ({error.strerror or error})",
                     where=part,
-                    hint="make room or mend its folder and run the same command again; what is there is kept",
+                    hint="make room or repair its folder and run the same command again; what is there is kept",
                 ) from None
             else:
                 part.replace(path)
@@ -74,16 +74,16 @@ def obtain(source: Source, path: Path, patience: Patience, tell: Told | None = N
 
 
 def _verified(
-    session: requests.Session, url: str, source: Source, part: Path, patience: Patience, tell: Told | None
+    session: requests.Session, url: str, source: Source, part: Path, patience: Patience, report: Report | None
 ) -> None:
     """Bring the part to its end and prove it; RefusedError, and no part, where its SHA-256 is another."""
-    in_one = _complete(session, url, source, part, patience, tell)
+    in_one = _complete(session, url, source, part, patience, report)
     if sha256(part) == source.sha256:
         return
     part.unlink()
     if not in_one:
         # Put together from several answers, or of another address: this one is judged by a whole file of its own.
-        _complete(session, url, source, part, patience, tell)
+        _complete(session, url, source, part, patience, report)
         if sha256(part) == source.sha256:
             return
         part.unlink()
@@ -91,7 +91,7 @@ def _verified(
 
 
 def _complete(
-    session: requests.Session, url: str, source: Source, part: Path, patience: Patience, tell: Told | None
+    session: requests.Session, url: str, source: Source, part: Path, patience: Patience, report: Report | None
 ) -> bool:
     """Ask until all bytes are there; whether they are of one answer."""
     in_one, etag, came = False, None, False
@@ -106,7 +106,7 @@ def _complete(
                 start = _start(answer, source, part)
                 etag = answer.headers.get("ETag")
                 in_one = not start
-                _append(answer, source, part, start, tell)
+                _append(answer, source, part, start, report)
         except requests.TooManyRedirects:
             raise RefusedError("redirects in a circle") from None
         except requests.Timeout:
@@ -164,15 +164,15 @@ def _start(answer: requests.Response, source: Source, part: Path) -> int:
     return start
 
 
-def _append(answer: requests.Response, source: Source, part: Path, start: int, tell: Told | None) -> None:
+def _append(answer: requests.Response, source: Source, part: Path, start: int, report: Report | None) -> None:
     with part.open("ab" if start else "wb") as stream:
         for chunk in answer.iter_content(CHUNK):
             start += len(chunk)
             if start > source.bytes:
                 break
             stream.write(chunk)
-            if tell:
-                tell(start, source.bytes)
+            if report:
+                report(start, source.bytes)
     if start > source.bytes:
         part.unlink()
         raise RefusedError(f"sends more than {source.bytes} bytes")

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from repro.errors import ReproError
 
-Told = Callable[[int, int], None]
+Report = Callable[[int, int], None]
 
 
 @contextmanager
@@ -29,34 +29,34 @@ def scratch(folder: Path) -> Iterator[Path]:
         shutil.rmtree(beside, ignore_errors=True)
 
 
-def unpack(archive: Path, into: Path, tell: Told | None = None) -> None:
+def unpack(archive: Path, into: Path, report: Report | None = None) -> None:
     """Unpack a tar, however it is compressed, or a zip file.
 
-    `tell` is called with bytes of the archive read and in all. Raises ReproError where the archive is damaged, ends too
-    early, is neither, or holds what would lie outside `into`; what is in `into` then is not the whole.
+    `report` is called with bytes of the archive read and in all. Raises ReproError where the archive is damaged, ends
+    too early, is neither, or holds what would lie outside `into`; what is in `into` then is not the whole.
     """
     try:
         if zipfile.is_zipfile(archive):
             _unzip(archive, into)
         else:
-            _untar(archive, into, tell)
+            _untar(archive, into, report)
     except (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError, OSError, ValueError) as error:
         reason = str(error) or type(error).__name__
         raise ReproError(
             f"cannot be unpacked ({reason})",
             where=archive,
-            hint="mend that or get it anew; nothing of it was left",
+            hint="fix that or get it again; nothing of it was left",
         ) from None
 
 
-def _untar(archive: Path, into: Path, tell: Told | None) -> None:
+def _untar(archive: Path, into: Path, report: Report | None) -> None:
     total = archive.stat().st_size
     with archive.open("rb") as stream, tarfile.open(fileobj=stream, mode="r:*") as tar:
         for member in tar:
             # Refuses absolute names, names and links that lead outside, and devices.
             tar.extract(member, into, filter="data")
-            if tell:
-                tell(min(stream.tell(), total), total)
+            if report:
+                report(min(stream.tell(), total), total)
         # A compressed archive says at its very end whether it is whole, which lies behind the last member.
         while tar.fileobj and tar.fileobj.read(1 << 20):
             pass

@@ -39,11 +39,11 @@ def pins(text: str) -> dict[str, str]:
 
 def faults(pinned: Mapping[str, str], installed: Mapping[str, str], asked: Iterable[Requirement]) -> list[str]:
     """What is wrong with the pins, given what an installation would bring and what pyproject.toml asks for."""
-    told = [
+    messages = [
         f"{name} {version} is installed and not pinned" for name, version in installed.items() if name not in pinned
     ]
-    told += [f"{name} is pinned and nothing needs it" for name in pinned if name not in installed]
-    told += [
+    messages += [f"{name} is pinned and nothing needs it" for name in pinned if name not in installed]
+    messages += [
         f"{name} is pinned to {pinned[name]}, installed is {version}"
         for name, version in installed.items()
         if pinned.get(name, version) != version
@@ -51,8 +51,8 @@ def faults(pinned: Mapping[str, str], installed: Mapping[str, str], asked: Itera
     for one in asked:
         version = pinned.get(canonicalize_name(one.name))
         if version is not None and not one.specifier.contains(version, prereleases=True):
-            told.append(f"{one.name} is pinned to {version}, pyproject.toml asks for {one.specifier}")
-    return sorted(told)
+            messages.append(f"{one.name} is pinned to {version}, pyproject.toml asks for {one.specifier}")
+    return sorted(messages)
 
 
 def requirements(project: Mapping[str, Any]) -> list[Requirement]:
@@ -78,12 +78,12 @@ def would_install(root: Path, asked: Iterable[Requirement]) -> dict[str, str]:
 def vulnerable(audited: Mapping[str, Any]) -> tuple[int, list[str]]:
     """From a report of pip-audit: how many packages a service knew, and each known vulnerability in a line."""
     known = [one for one in audited["dependencies"] if "skip_reason" not in one]
-    told = [
-        f"{one['name']} {one['version']}: {found['id']}, mended in {', '.join(found['fix_versions']) or 'none yet'}"
+    messages = [
+        f"{one['name']} {one['version']}: {found['id']}, fixed in {', '.join(found['fix_versions']) or 'none yet'}"
         for one in known
         for found in one["vulns"]
     ]
-    return len(known), told
+    return len(known), messages
 
 
 def ask(constraints: Path, service: str) -> dict[str, Any] | None:
@@ -103,20 +103,20 @@ def main(root: Path = PROJECT_ROOT) -> int:
     constraints = root / "constraints.txt"
     pinned = pins(constraints.read_text(encoding="utf-8"))
     asked = requirements(tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8")))
-    told = faults(pinned, would_install(root, asked), asked)
-    print("\n".join(told) or f"lock: constraints.txt holds exactly the {len(pinned)} packages that are installed")
+    messages = faults(pinned, would_install(root, asked), asked)
+    print("\n".join(messages) or f"lock: constraints.txt holds exactly the {len(pinned)} packages that are installed")
     for service in SERVICES:
         report = ask(constraints, service)
         known, found = vulnerable(report) if report else (0, [])
         if known:
-            told += found
+            messages += found
             print(
                 "\n".join(found) or "vulnerabilities: none is known", f"({known} of {len(pinned)} packages, {service})"
             )
             break
     else:
         print(f"vulnerabilities: NOT CHECKED, none of {' and '.join(SERVICES)} answers from here")
-    return 1 if told else 0
+    return 1 if messages else 0
 
 
 if __name__ == "__main__":

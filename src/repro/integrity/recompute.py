@@ -1,4 +1,4 @@
-"""Recompute: one cell of a study trained, run and scored anew in a folder of its own, and set beside what stands."""
+"""Recompute: one cell of a study trained, run and scored again in a folder of its own, and set beside what stands."""
 
 import random
 import shutil
@@ -25,7 +25,7 @@ TOLERANCE = 0.02
 
 
 def recompute(folder: RunFolder, study: Study, seed: int, device: Device, threads: int | None = None) -> int:
-    """Draw a cell with `seed`, make it anew and say how it compares; 1 where it is not what stands, else 0.
+    """Draw a cell with `seed`, compute it again and compare; 1 where it differs, else 0.
 
     It is computed with as many threads as then, unless `threads` says otherwise. On the same machine with the same
     versions every byte of a number has to agree; else metrics have to agree within `TOLERANCE`. Raises ReproError
@@ -42,16 +42,16 @@ def recompute(folder: RunFolder, study: Study, seed: int, device: Device, thread
             raise ReproError("no such file", where=standing / file, hint="run `nox -s evaluate` first")
     torch.set_num_threads(threads or then["threads"])
     with tempfile.TemporaryDirectory(prefix="repro-check-") as root:
-        anew = RunFolder(folder.study, Path(root))
+        again = RunFolder(folder.study, Path(root))
         for path in (folder.data_root, folder.manifest(cell.category)):
-            copy = anew.root / path.relative_to(folder.root)
+            copy = again.root / path.relative_to(folder.root)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, copy)
-        fit(anew, study, cell, device)
-        predict(anew, study, cell, device)
-        score(anew, cell)
-        now = read_json(anew.cell(cell) / "fit.json", hint="")
-        found = differences(standing, anew.cell(cell), MADE)
+        fit(again, study, cell, device)
+        predict(again, study, cell, device)
+        score(again, cell)
+        now = read_json(again.cell(cell) / "fit.json", hint="")
+        found = differences(standing, again.cell(cell), MADE)
     return _say(cell, found, _circumstances(folder, then, now))
 
 
@@ -73,7 +73,7 @@ def _say(cell: Cell, found: list[Difference], circumstances: list[str]) -> int:
         print(f"{cell.key}: the same to the byte, as {', '.join(dict.fromkeys(one.file for one in found))} say")
         return 0
     if not circumstances:
-        print(f"{cell.key}: NOT what stands, though machine, threads and versions are the same; run `repro verify`")
+        print(f"{cell.key}: DIFFERS, though machine, threads and versions are the same; run `repro verify`")
         return 1
     print(f"made in other circumstances: {'; '.join(circumstances)}")
     metrics = [one for one in found if one.file == "scores.json" and one.name.startswith("metrics.")]

@@ -91,7 +91,7 @@ def markdown(table: pd.DataFrame) -> str:
 
 
 def _results(folder: RunFolder) -> Results:
-    return read_record(folder.report / "results.json", Results, hint="run `nox -s reproduce` to make it anew")
+    return read_record(folder.report / "results.json", Results, hint="run `nox -s reproduce` to make it again")
 
 
 def _cells(results: Results) -> dict[str, dict[str, Metric]]:

@@ -143,7 +143,7 @@ class Curve:
         return np.minimum((width * (left + right) / 2).sum(axis=1) / PRO_LIMIT, 1.0)
 
     def _rates(self) -> tuple[Floats, Floats]:
-        """False and true positive rate from the highest threshold down, beginning with nought, [R, B + 1]."""
+        """False and true positive rate from the highest threshold down, beginning with zero, [R, B + 1]."""
         sides = []
         for values in (self.false_positives, self.true_positives):
             falling = values[:, ::-1] / values[:, :1]

@@ -28,7 +28,7 @@ class Model:
     embedding: Callable[[AnomalibModule, Any], Tensor]
     #: All its networks, the one that describes patches before the others.
     networks: Callable[[AnomalibModule], list[nn.Module]] = lambda module: [module.model.feature_extractor]
-    #: What Lightning's Trainer is told; if nothing else, not to validate.
+    #: Arguments of Lightning's Trainer; by default, not to validate.
     trainer: Callable[[Any], dict[str, Any]] = lambda variant: {"limit_val_batches": 0}
     #: Positions on each side of its anomaly map that have no embedding.
     border: Callable[[AnomalibModule], int] = lambda module: 0

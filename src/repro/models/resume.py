@@ -1,4 +1,4 @@
-"""Resume: the training of a cell goes on from its last epoch with the numbers it would have had."""
+"""Resume: the training of a cell continues after its last epoch with the same numbers as one that never stopped."""
 
 import random
 import sys
@@ -57,7 +57,7 @@ class Resume(Callback):
             _set_random_state(self._restored["random"])
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Before the model prepares itself anew, which an uninterrupted training would not do here."""
+        """Before the model prepares itself again, which an uninterrupted training would not do here."""
         del trainer, pl_module
         if self._restored:
             self._restored["random"] = _random_state()

@@ -20,7 +20,7 @@ LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db
 #: fp16 tensors of anomalib's small patch description network, and the facts of its model card.
 TEACHER = Path(__file__).with_name("teacher_small.safetensors")
 TEACHER_FACTS = TEACHER.with_suffix(".json")
-RESTORE = "install this software anew, or in a clone run `git checkout -- src/repro/models`"
+RESTORE = "install this software again, or in a clone run `git checkout -- src/repro/models`"
 
 
 def check(study: Study) -> None:

@@ -62,7 +62,7 @@ def recover_set(
     Only a few figures are in memory at a time. Unknown files come first, as errors.
 
     Args:
-        root: folder with the figures, laid out as `set_folder` tells.
+        root: folder with the figures, in a layout of `set_folder`.
         model, category: the set.
         workers: processes that read; with 1, this one does.
         table: the figures that the set consists of, with their hashes; the published ones by default.

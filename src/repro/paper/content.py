@@ -1,4 +1,4 @@
-"""Paper view: the records of a report in, what its template prints out.
+"""Paper: the records of a report in, what its template prints out.
 
 Whatever the paper says of the results is decided here, in numbers and truth values; the template only words it.
 Names and texts from the data stay as they are: the template's environment escapes them. Numbers keep their trace.
@@ -74,8 +74,8 @@ def view(inputs: Inputs) -> dict[str, Any]:
         "cost": cost(inputs.bench, results.study.name, names),
         "variants": [_variant(results, variant, name) for variant, name in names.items()],
         "scores": _scores(results, names),
-        "cells": [{"name": names[results.cells[key].variant], "record": results.cells[key]} for key in _keys(results)],
-        "shifts": [_shifts(results, key, names) for key in _keys(results)],
+        "cells": [{"name": names[results.cells[key].variant], "record": results.cells[key]} for key in results.ordered],
+        "shifts": [_shifts(results, key, names) for key in results.ordered],
         "several_seeds": any(len(results.seeds(variant)) > 1 for variant in results.variants),
         "protocol": _protocol(results, names),
         "raw_shift": max(shifts),
@@ -96,15 +96,8 @@ def view(inputs: Inputs) -> dict[str, Any]:
     }
 
 
-def _keys(results: Results) -> list[str]:
-    """Cells in the order of the study, not of the JSON."""
-    study = results.study
-    order = [f"{v}/{c}/seed{seed}" for v in results.variants for c in study.categories for seed in results.seeds(v)]
-    return [key for key in order if key in results.cells]
-
-
 def _cells(results: Results, variant: str, category: str | None = None) -> list[CellRecord]:
-    cells = [results.cells[key] for key in _keys(results)]
+    cells = [results.cells[key] for key in results.ordered]
     return [cell for cell in cells if cell.variant == variant and category in (None, cell.category)]
 
 

@@ -1,4 +1,4 @@
-"""Figure view: a figure's record in, the places in results.json that it is drawn from out."""
+"""Figure: a figure's record in, the places in results.json that it is drawn from out."""
 
 from repro.paper.scope import shown_categories
 from repro.paper.trace import Source

@@ -1,6 +1,6 @@
 """Markdown: what the paper says in, Markdown out; every number that is printed leaves a mark with its sources.
 
-A number without a source, typed into a template or reckoned without a trace, stops the build.
+A number without a source, typed into a template or computed without a trace, stops the build.
 """
 
 import re
@@ -21,7 +21,7 @@ FREE = ("formulas.md.jinja", "interval.md.jinja", "bibliography.md.jinja")
 #: A number that stands for itself: not one in a name such as F1, ResNet-18 or P@5.
 TYPED = re.compile(r"(?<![\w@#&.\-/])\d+(?:[.,]\d+)*(?![\w\-/])")
 NUMERIC = re.compile(r"[-−+±]?\d+(?:[.,]\d+)?\s*%?")
-#: What tells a mark from a link that a text of the data spells out.
+#: What distinguishes a mark from a link that a text of the data spells out.
 NOTCH = 'data-n="'
 MARK = re.compile(r'<a class="n" data-n="(\d+)">(.*?)</a>', re.DOTALL)
 
@@ -81,7 +81,7 @@ def write(content: dict[str, Any], templates: Path, about: Callable[[Written | N
     environment.finalize = printer.show
     for path in sorted(templates.glob("*.jinja")):
         lint(environment, path)
-    # The first pass learns which number each label gets, so that the second can point ahead; the third tells of both.
+    # The first pass learns which number each label gets, so that the second can point ahead; the third describes both.
     written = None
     labels = Labels()
     for _ in range(3):
@@ -172,13 +172,13 @@ def plain(value: float) -> Marked:
 
 
 def signed(value: float) -> Marked:
-    """A difference with 4 decimals and its sign; a true minus, and no sign for nought."""
+    """A difference with 4 decimals and its sign; a true minus, and no sign for zero."""
     text = f"{value:+.4f}".replace("-", "−")
     return Marked(text[1:] if text[1:] == "0.0000" else text)
 
 
 def points(value: float) -> Marked:
-    """A difference in points, 1/100, with one decimal and a true minus; no sign for nought."""
+    """A difference in points, 1/100, with one decimal and a true minus; no sign for zero."""
     text = f"{value:.1f}".replace("-", "−")
     return Marked(text[1:] if text == "−0.0" else text)
 
@@ -324,7 +324,7 @@ class Labels:
         if self.known is None:
             return 1
         if (kind, label) not in self.known:
-            raise ReproError(f"points to {kind} {label}, which is not there", where="templates", hint="mend the label")
+            raise ReproError(f"points to {kind} {label}, which is not there", where="templates", hint="fix the label")
         return self.known[kind, label]
 
     def _point(self, kind: str, label: str) -> str:

@@ -42,7 +42,7 @@ def to_html(written: Written, report: Path, inputs: Inputs, templates: Path) -> 
     command += [f"--metadata=study:{inputs.results.study.name}", f"--metadata=commit:{inputs.environment.commit}"]
     done = subprocess.run(command, input=written.marked, capture_output=True, text=True, encoding="utf-8", check=False)
     if done.returncode:
-        raise ReproError(f"pandoc refused it ({done.stderr.strip()})", where="templates/page.lua", hint="mend it")
+        raise ReproError(f"pandoc refused it ({done.stderr.strip()})", where="templates/page.lua", hint="fix it")
     # The policy of the page lets no attribute set a style.
     page = re.sub(r'<(t[hd]) style="text-align: (\w+);"', r'<\1 class="\2"', done.stdout)
     page = MARK.sub(lambda found: _number(found[2], written.sources[int(found[1])], inputs.results), page)

@@ -18,7 +18,7 @@ def to_pdf(markdown: str, report: Path, *, study: str, commit: str) -> bytes:
     command += [f"--metadata=study:{study}", f"--metadata=commit:{commit}"]
     done = subprocess.run(command, input=markdown, capture_output=True, text=True, encoding="utf-8", check=False)
     if done.returncode:
-        raise ReproError(f"pandoc refused it ({done.stderr.strip()})", where="templates/paper.lua", hint="mend it")
+        raise ReproError(f"pandoc refused it ({done.stderr.strip()})", where="templates/paper.lua", hint="fix it")
     source = done.stdout.encode()
     try:
         return _typeset(source, report, "ua-1")

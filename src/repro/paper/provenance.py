@@ -42,7 +42,7 @@ def cells(sources: Iterable[Source], results: Results) -> list[str]:
 
 
 def describe(sources: Sequence[Source], results: Results) -> str:
-    """For the reader who points at a number: where it stands, its cell, seed and data, and what makes it anew."""
+    """For the reader who points at a number: where it stands, its cell, seed and data, and what makes it again."""
     said = patterns(sources)
     keys = cells(sources, results)
     made = [results.cells[key] for key in keys]
@@ -69,7 +69,7 @@ def _data(made: Iterable[CellRecord], results: Results) -> str:
 
 
 def stages(sources: Sequence[Source], study: str, results: Results) -> list[str]:
-    """The commands that make the numbers anew from what the stages before them left."""
+    """The commands that make the numbers again from what the stages before them left."""
     made: list[str] = []
     for source in sources:
         first = source.parts[0] if source.parts else ""

@@ -112,7 +112,7 @@ def resolve(content: Any, path: str, file: str) -> Source:
         names = [rest, *(rest[:cut] for cut in range(len(rest) - 1, 0, -1) if rest[cut] == ".")]
         name = next((one for one in names if _has(here, one)), None)
         if name is None:
-            raise ReproError(f"there is no `{path}`", where=file, hint="run `nox -s reproduce` to make it anew")
+            raise ReproError(f"there is no `{path}`", where=file, hint="run `nox -s reproduce` to make it again")
         here = _step(here, name)
         found.append(name)
         rest = rest[len(name) + 1 :]

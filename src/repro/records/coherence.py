@@ -1,4 +1,4 @@
-"""Coherence: a record in, what its parts say against each other out; a file may keep to its schema and do so."""
+"""Coherence: a record in, contradictions between its parts out, which a schema does not see."""
 
 import re
 from collections import Counter

@@ -6,7 +6,7 @@ from repro.records.base import Record
 class StageHashes(Record):
     """SHA-256 of the files of one stage, by path: relative to the project where they lie in it."""
 
-    #: What makes these files anew.
+    #: What makes these files again.
     command: str
     #: What was there when the stage began.
     inputs: dict[str, str]

@@ -168,5 +168,18 @@ class Results(Record):
     @property
     def missing(self) -> tuple[str, ...]:
         """Keys of the study's cells that no result is here of, in the study's order; none but in a partial report."""
-        wanted = (f"{v}/{c}/seed{s}" for v in self.variants for c in self.study.categories for s in self.seeds(v))
-        return tuple(key for key in wanted if key not in self.cells)
+        return tuple(key for key in self._wanted if key not in self.cells)
+
+    @property
+    def ordered(self) -> tuple[str, ...]:
+        """Keys of the cells that have results, in the study's order, not that of the JSON."""
+        return tuple(key for key in self._wanted if key in self.cells)
+
+    @property
+    def _wanted(self) -> list[str]:
+        return [
+            f"{variant}/{category}/seed{seed}"
+            for variant in self.variants
+            for category in self.study.categories
+            for seed in self.seeds(variant)
+        ]

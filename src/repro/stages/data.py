@@ -56,15 +56,15 @@ def prepare(folder: RunFolder, study: Study) -> None:
                 study.categories,
                 Progress("check data", "images"),
                 layout,
-                lambda first, count: _tell_of_masks(names.get(str(first), str(first)), count),
+                lambda first, count: _warn_of_masks(names.get(str(first), str(first)), count),
             )
         except DataError as error:
-            # A user mends the files that were given, not what was made of them.
-            told = [names.get(path, path) + rest for path, rest in map(_split, error.problems)]
-            raise DataError(told, where=getattr(study.data, "root", root), hint=error.hint) from None
+            # A user repairs the files that were given, not what was made of them.
+            problems = [names.get(path, path) + rest for path, rest in map(_split, error.problems)]
+            raise DataError(problems, where=getattr(study.data, "root", root), hint=error.hint) from None
         for category, manifest in manifests.items():
             write_json_if_changed(folder.manifest(category), manifest)
-            _tell_of_queries(study, category, manifest["files"])
+            _warn_of_queries(study, category, manifest["files"])
         write_json_if_changed(folder.data_root, {"root": str(root)})
     write_json(states, seen)
 
@@ -97,14 +97,14 @@ def _list_originals(folder: RunFolder, study: Study, data: PublishedData) -> Non
         write_json_if_changed(folder.data_root, {"root": str(root)})
 
 
-def _tell_of_masks(first: str, count: int) -> None:
+def _warn_of_masks(first: str, count: int) -> None:
     """Masks that are probably inverted train and score without an error, and every number on pixels is then wrong."""
     which = "is it inverted?" if count == 1 else f"as {count} masks do; are they inverted?"
     print(f"mask {first}: marks more than half of its image, {which}", file=sys.stderr)
 
 
-def _tell_of_queries(study: Study, category: str, files: Iterable[str]) -> None:
-    """Queries that name no test image are told before hours of training, not after."""
+def _warn_of_queries(study: Study, category: str, files: Iterable[str]) -> None:
+    """Name queries without a test image before hours of training, not after."""
     there = {file.rsplit(".", 1)[0] for file in files}
     for query in study.queries:
         named, *rest = query.split("/")
@@ -113,7 +113,7 @@ def _tell_of_queries(study: Study, category: str, files: Iterable[str]) -> None:
 
 
 def _draw(folder: RunFolder, study: Study, data: ProceduralData) -> None:
-    """Draw the images anew where settings, the code that draws them or the drawn files changed."""
+    """Draw the images again where settings, the code that draws them or the drawn files changed."""
     from repro.data import defects, procedural, textures  # scipy's filters: only studies that draw need them
 
     unknown = [category for category in study.categories if category not in procedural.DEFECTS]

@@ -70,7 +70,7 @@ def _size(bank: torch.Tensor) -> dict[str, int]:
 
 
 def _identity(folder: RunFolder, study: Study, cell: Cell, device: Device) -> str:
-    """Fingerprint of all that a training must share with the one it goes on from to have its numbers."""
+    """Fingerprint of all that decides a training: one resumes only where it is the same."""
     content = {
         "variant": study.variants[cell.variant].model_dump(mode="json", exclude={"seeds", "protocol"}),
         "image_size": study.image_size,
@@ -99,7 +99,7 @@ class _Steps(Callback):
         del pl_module
         if trainer.current_epoch:
             self._before = trainer.current_epoch * int(trainer.num_training_batches)
-            print(f"{self._what}: goes on after epoch {trainer.current_epoch} of {trainer.max_epochs}", file=sys.stderr)
+            print(f"{self._what}: resumes after epoch {trainer.current_epoch} of {trainer.max_epochs}", file=sys.stderr)
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
         del pl_module

@@ -17,16 +17,16 @@ def guard(folder: RunFolder) -> Guards:
     tests = folder.root / "tests" / "report"
     if not tests.is_dir():
         raise ReproError("no such folder", where=tests, hint="run from a checkout of the project")
-    # Read here first: a file that is damaged or missing is told in one line, not in pytest's many.
-    read_record(folder.report / "results.json", Results, hint="run `nox -s reproduce` to make it anew")
+    # Read here first: a damaged or missing file gets one line, not pytest's many.
+    read_record(folder.report / "results.json", Results, hint="run `nox -s reproduce` to make it again")
     command = [sys.executable, "-m", "pytest", str(tests), "-q", "--no-header", "-p", "no:cacheprovider"]
     with tempfile.TemporaryDirectory() as place:
-        told = Path(place) / "guards.json"
-        options = ["--report", str(folder.report), "--write-guards", str(told)]
+        output = Path(place) / "guards.json"
+        options = ["--report", str(folder.report), "--write-guards", str(output)]
         outcome = subprocess.run([*command, *options], cwd=folder.root, check=False)
         # 1 is pytest's word for failed tests: the paper shows them, so they are no error here.
-        if outcome.returncode not in (0, 1) or not told.is_file():
+        if outcome.returncode not in (0, 1) or not output.is_file():
             raise ReproError("pytest could not run the guards", where=tests, hint="read its output above")
-        guards = read_record(told, Guards, hint="run `nox -s guard` again")
+        guards = read_record(output, Guards, hint="run `nox -s guard` again")
     write_json(folder.report / "guards.json", json.loads(guards.model_dump_json()))
     return guards

@@ -155,7 +155,7 @@ def rankings(
         collection: name of the collection to make; removed in the end.
         vectors: [N, D], one a row of `images`.
         images: names relative to the data root, in the order in which they are inserted.
-        progress: told after each query.
+        progress: called after each query.
 
     Raises ReproError where a vector is not finite: cosine similarity is then not defined.
     """

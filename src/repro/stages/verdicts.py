@@ -63,7 +63,7 @@ def accept(folder: RunFolder, ledger: Path) -> None:
 
     ReproError where they judge a partial report.
     """
-    results = read_record(folder.report / "results.json", Results, hint="run `nox -s reproduce` to make it anew")
+    results = read_record(folder.report / "results.json", Results, hint="run `nox -s reproduce` to make it again")
     if results.missing:
         raise ReproError("cells are missing", where=folder.report / "results.json", hint="run `nox -s reproduce` first")
     judged = read_record(folder.report / "verdicts.json", Verdicts, hint="run `repro verdicts` first")

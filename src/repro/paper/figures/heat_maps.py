@@ -43,11 +43,11 @@ class Seen:
     def judged(self) -> str:
         """The image's score beside the threshold, with as many digits as tell them apart."""
         shown = (f"{self.score:.{digits}g} {{}} {self.threshold:.{digits}g}" for digits in range(3, 10))
-        told = next(
+        text = next(
             (one for one in shown if len(set(one.split(" {} "))) == 2), f"{self.score:.3g} {{}} {self.threshold:.3g}"
         )
         # Like anomalib, only what lies above the threshold is called anomalous.
-        return f"{told.format('>')}, found" if self.score > self.threshold else f"{told.format('≤')}, missed"
+        return f"{text.format('>')}, found" if self.score > self.threshold else f"{text.format('≤')}, missed"
 
 
 def overview(folder: RunFolder, results: Results, photograph: Photograph) -> Picture:
@@ -161,7 +161,7 @@ def _pairs(folder: RunFolder, results: Results, category: str, chosen: list[Heat
         places = [start + column * (side + gap) for column in range(len(columns))]
         sheet.text(start + block / 2, 0.1, f"image {words}", block, 8)
         for x, name in zip(places, columns, strict=True):
-            # What tells variants of a model apart stands on a line of its own.
+            # What distinguishes variants of a model is on a line of its own.
             first, _, rest = name.partition(" (")
             sheet.text(x + side / 2, top - (0.38 if rest else 0.08), first, side, 7, va="bottom")
             sheet.text(x + side / 2, top - 0.08, f"({rest}" if rest else "", side, 7, va="bottom")

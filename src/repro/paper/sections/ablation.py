@@ -1,4 +1,4 @@
-"""Ablation view: the results of ablation studies in, what the paper's section on them prints out."""
+"""Ablation: the results of ablation studies in, what the paper's section on them prints out."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Abstract view: verdicts and results in, what the first half page says of them out."""
+"""Abstract: verdicts and results in, what the first half page says of them out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Cost view: bench.json in, what a reproduction costs out: of this study, and of each costly step beside anomalib's."""
+"""Cost: bench.json in, what a reproduction costs out: of this study, and of each costly step beside anomalib's."""
 
 from collections.abc import Mapping
 from typing import Any

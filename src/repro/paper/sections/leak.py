@@ -1,4 +1,4 @@
-"""Leak view: cells in, what the paper prints of thresholds chosen on the judged images and on others."""
+"""Leak: cells in, what the paper prints of thresholds chosen on the judged images and on others."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,8 +11,7 @@ from repro.records.results import CellRecord, Results
 
 def leak(results: Results) -> dict[str, Any]:
     """A row for each run, and what the leak was worth over all of them, for image and for pixel F1."""
-    order = [f"{v}/{c}/seed{s}" for v in results.variants for c in results.study.categories for s in results.seeds(v)]
-    cells = [results.cells[key] for key in order if key in results.cells]
+    cells = [results.cells[key] for key in results.ordered]
     judged = [cell for cell in cells if cell.sound]
     return {
         "rows": [{"name": results.names[cell.variant], "cell": cell, "sound": cell.sound} for cell in judged],

@@ -1,4 +1,4 @@
-"""Ledger view: verdicts in, what the paper prints of them out: scores, sentences and code, receptive fields apart."""
+"""Ledger: verdicts in, what the paper prints of them out: scores, sentences and code, receptive fields apart."""
 
 from collections import Counter
 from collections.abc import Sequence

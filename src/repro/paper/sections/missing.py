@@ -1,4 +1,4 @@
-"""Missing view: results in, what the paper says of the cells that a partial report has nothing of out."""
+"""Missing: results in, what the paper says of the cells that a partial report has nothing of out."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""References view: comparisons with others in, what the paper's section on them prints out."""
+"""References: comparisons with others in, what the paper's section on them prints out."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Retrieval view: the judged searches of all cells in, what the paper's section on similarity search prints out."""
+"""Retrieval: the judged searches of all cells in, what the paper's section on similarity search prints out."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -73,7 +73,7 @@ def search(results: Results) -> dict[str, Any]:
                         _means(_fair(results, kept, variant, feature)),
                         _above(results, kept, variant, feature),
                     )
-                    # What the published feature gets here is told by `unfiltered`.
+                    # What the published feature gets here is in `unfiltered`.
                     for feature in FEATURES
                     if feature != "published"
                 ],

@@ -1,4 +1,4 @@
-"""Summary view: the cells of a large study in, tables with a row a variant or a category, not one a cell, out."""
+"""Summary: the cells of a large study in, tables with a row a variant or a category, not one a cell, out."""
 
 from collections.abc import Sequence
 from typing import Any
