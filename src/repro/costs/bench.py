@@ -24,8 +24,8 @@ def bench(measured: Path, report: Path) -> Bench:
 
     A benchmark of a pair names it in its `extra_info`, with its `side` (`anomalib` or `ours`), the `share` of the work
     that was measured, its `operations` and, for a coreset, its `points`; one benchmark, `rate`, is of a large matrix
-    product; `latency` holds the arguments of `repro.costs.latency.latency`. Of a pair's rounds the least counts: what else
-    runs on a machine only adds. Raises ReproError where the file is none of these.
+    product; `latency` holds the arguments of `repro.costs.latency.latency`. Of a pair's rounds the least counts: what
+    else runs on a machine only adds. Raises ReproError where the file is none of these.
     """
     content = read_json(measured, hint=HINT)
     try:

@@ -41,9 +41,9 @@ class AgainError(Exception):
 def obtain(source: Source, path: Path, patience: Patience, report: Report | None = None) -> None:
     """Leave the file at `path`, its SHA-256 that of the table.
 
-    What has come so far lies beside it as `NAME.part` and is gone on from, by this call or a later one, at whichever
-    address takes range requests; every byte is under the SHA-256. `report` is called with bytes there and in all. Raises
-    ReproError where no address gives the file; the part is kept, unless its bytes were proved wrong.
+    What has come so far lies beside it as `NAME.part`, and this call or a later one resumes it, at whichever
+    address takes range requests; every byte is under the SHA-256. `report` is called with bytes there and in all.
+    Raises ReproError where no address gives the file; the part is kept, unless its bytes were proved wrong.
     """
     part = path.with_name(f"{path.name}.part")
     part.parent.mkdir(parents=True, exist_ok=True)

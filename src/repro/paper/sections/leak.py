@@ -1,34 +1,76 @@
 """Leak: cells in, what the paper prints of thresholds chosen on the judged images and on others."""
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Literal
 
 from repro.paper.stat import mean
 from repro.paper.trace import count, traced
-from repro.records.metrics import Leak
+from repro.records.metrics import SoundRecord
 from repro.records.results import CellRecord, Results
 
+Kind = Literal["image_leak", "pixel_leak"]
 
-def leak(results: Results) -> dict[str, Any]:
-    """A row for each run, and what the leak was worth over all of them, for image and for pixel F1."""
+
+@dataclass(frozen=True)
+class LeakSummary:
+    """The leak of some runs, in points of F1."""
+
+    mean: float
+    least: float
+    most: float
+    #: In how many runs the interval lies above zero, of how many.
+    positive: int
+    count: int
+
+
+@dataclass(frozen=True)
+class LeakRow:
+    """One run."""
+
+    name: str
+    cell: CellRecord
+    sound: SoundRecord
+
+
+@dataclass(frozen=True)
+class LeakSection:
+    """A row for each run, and the leak of all of them; None without a run that was judged."""
+
+    rows: tuple[LeakRow, ...]
+    #: Runs in which a half of the test images holds no defect.
+    undefined: int
+    #: Images in the larger half.
+    largest_half: int
+    image: LeakSummary | None
+    pixel: LeakSummary | None
+    efficientad: bool
+
+
+def leak(results: Results) -> LeakSection:
+    """What it was worth to choose thresholds on the judged images."""
     cells = [results.cells[key] for key in results.ordered]
-    judged = [cell for cell in cells if cell.sound]
-    return {
-        "rows": [{"name": results.names[cell.variant], "cell": cell, "sound": cell.sound} for cell in judged],
-        "undefined": traced(len(cells) - len(judged), [cell.images for cell in cells]),
-        "largest_half": max((count(fold.judged) for c in judged if c.sound for fold in c.sound.folds), default=0),
-        "image": _summary(judged, "image_leak") if judged else None,
-        "pixel": _summary(judged, "pixel_leak") if judged else None,
-        "efficientad": any(record.model == "efficientad" for record in results.variants.values()),
-    }
+    rows = tuple(LeakRow(results.names[cell.variant], cell, cell.sound) for cell in cells if cell.sound)
+    return LeakSection(
+        rows=rows,
+        undefined=traced(len(cells) - len(rows), [cell.images for cell in cells]),
+        largest_half=max((count(fold.judged) for row in rows for fold in row.sound.folds), default=0),
+        image=leak_summary(cells, "image_leak"),
+        pixel=leak_summary(cells, "pixel_leak"),
+        efficientad=any(record.model == "efficientad" for record in results.variants.values()),
+    )
 
 
-def _summary(cells: Sequence[CellRecord], name: str) -> dict[str, Any]:
-    leaks: list[Leak] = [getattr(cell.sound, name) for cell in cells]
-    return {
-        "mean": mean([one.points for one in leaks]),
-        "least": min(one.points for one in leaks),
-        "most": max(one.points for one in leaks),
-        "positive": traced(sum(one.low > 0 for one in leaks), [one.low for one in leaks]),
-        "count": count([one.points for one in leaks]),
-    }
+def leak_summary(cells: Sequence[CellRecord], kind: Kind) -> LeakSummary | None:
+    """Over the cells whose halves both hold a defect; None where there is none."""
+    leaks = [getattr(cell.sound, kind) for cell in cells if cell.sound]
+    if not leaks:
+        return None
+    points = [leak.points for leak in leaks]
+    return LeakSummary(
+        mean=mean(points),
+        least=traced(min(points), points),
+        most=traced(max(points), points),
+        positive=traced(sum(leak.low > 0 for leak in leaks), [leak.low for leak in leaks]),
+        count=count(points),
+    )

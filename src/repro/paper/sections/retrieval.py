@@ -1,8 +1,7 @@
 """Retrieval: the judged searches of all cells in, what the paper's section on similarity search prints out."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from repro.paper.stat import mean
 from repro.paper.trace import count, traced
@@ -16,6 +15,19 @@ FEATURES = {
 }
 SCORES = ("precision_at_1", "precision_at_5", "mean_average_precision", "recall_at_5")
 
+#: A measure, and what chance gives.
+Pair = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Means:
+    """Means over searches."""
+
+    #: By `SCORES`.
+    scores: tuple[Pair, ...]
+    #: Label precision at 5.
+    label: Pair
+
 
 @dataclass(frozen=True)
 class Row:
@@ -25,114 +37,150 @@ class Row:
     feature: str
     label_filter: bool
     self_match: bool
-    #: Precision at 1 and 5, mean average precision, recall at 5, label precision at 5: measured and by chance.
-    numbers: tuple[tuple[float, float], ...]
+    #: Precision at 1 and 5, mean average precision, recall at 5, label precision at 5.
+    numbers: tuple[Pair, ...]
     same_as_without_feature: float
 
 
-def search(results: Results) -> dict[str, Any]:
+@dataclass(frozen=True)
+class PublishedSearch:
+    """What the published feature finds, over all cells."""
+
+    cells: int
+    dimensions: tuple[int, ...]
+    queries: int
+    most_vectors: int
+    most_scores: int
+    most_lists: int
+    #: Whether every hit has the query's label, and would by chance.
+    label_certain: bool
+    #: Whether the filter alone, or with the sign of the feature, or in any search the order of insertion, decides.
+    filter_alone: bool
+    sign_alone: bool
+    order_alone: bool
+    #: Share of queries whose hits are those without a feature, and of those that find themselves.
+    same: float
+    found_itself: float
+    #: With filter and self-match, and with neither.
+    filtered: Means
+    unfiltered: Means
+
+
+@dataclass(frozen=True)
+class FairSearch:
+    """The other features of a variant with neither filter nor self-match."""
+
+    name: str
+    #: Each feature's name, its means, and in how many cells its mean average precision is above chance.
+    features: tuple[tuple[str, Means, int], ...]
+    count: int
+
+
+@dataclass(frozen=True)
+class SearchSection:
     """The table of searches, and the numbers of the sentences about it; `published` is None without a search."""
-    kept = {key: record for key, record in results.retrieval.items() if key in results.cells}
-    if not kept:
-        return {"rows": [], "published": None}
-    variants = [v for v in results.variants if any(results.cells[key].variant == v for key in kept)]
-    rows = [
-        _row(results, variant, feature, at, [kept[key] for key in kept if results.cells[key].variant == variant])
-        for variant in variants
-        for feature in FEATURES
-        for at in range(len(next(iter(kept.values())).published.searches))
-    ]
-    as_published = [one.published.search(label_filter=True, self_match=True) for one in kept.values()]
-    unfiltered = [one.published.search(label_filter=False, self_match=False) for one in kept.values()]
-    return {
-        "rows": rows,
-        "published": {
-            "cells": count(kept, [one.published.points for one in kept.values()]),
-            "dimensions": sorted({one.published.dimension for one in kept.values()}),
-            "queries": sum(one.published.points for one in kept.values()),
-            "most_vectors": max(one.published.distinct_vectors for one in kept.values()),
-            "most_scores": max(one.distinct_scores for one in as_published),
-            "most_lists": max(one.distinct_hit_lists for one in as_published),
-            "label_certain": all(
-                one.label_precision_at_5 == one.chance_label_precision_at_5 == 1 for one in as_published
-            ),
-            "filter_alone": all(one.same_as_without_feature == 1 for one in as_published),
-            "sign_alone": all(one.published.decided_by_sign for one in kept.values()),
-            "order_alone": all(s.same_as_without_feature == 1 for one in kept.values() for s in one.published.searches),
-            "same": mean([one.same_as_without_feature for one in as_published]),
-            "found_itself": mean([one.self_match_at_5 for one in as_published]),
-            "filtered": _means(as_published),
-            "unfiltered": _means(unfiltered),
-        },
-        "fair": [
-            {
-                "name": results.names[variant],
-                "features": [
-                    (
-                        FEATURES[feature],
-                        _means(_fair(results, kept, variant, feature)),
-                        _above(results, kept, variant, feature),
-                    )
-                    # What the published feature gets here is in `unfiltered`.
-                    for feature in FEATURES
-                    if feature != "published"
-                ],
-                "count": _count(results, kept, variant),
-            }
+
+    rows: tuple[Row, ...]
+    published: PublishedSearch | None
+    fair: tuple[FairSearch, ...]
+
+
+def search(results: Results) -> SearchSection:
+    """Judge the searches of the cells that have results."""
+    by_variant: dict[str, dict[str, RetrievalRecord]] = {}
+    for key, record in results.retrieval.items():
+        if key in results.cells:
+            by_variant.setdefault(results.cells[key].variant, {})[key] = record
+    variants = [variant for variant in results.variants if variant in by_variant]
+    records = [record for key, record in results.retrieval.items() if key in results.cells]
+    return SearchSection(
+        rows=tuple(
+            row
             for variant in variants
-        ],
-    }
-
-
-def _row(results: Results, variant: str, feature: str, at: int, records: Sequence[RetrievalRecord]) -> Row:
-    searches = [_feature(record, feature).searches[at] for record in records]
-    means = _means(searches)
-    return Row(
-        name=results.names[variant],
-        feature=FEATURES[feature],
-        label_filter=searches[0].label_filter,
-        self_match=searches[0].self_match,
-        numbers=(*means["scores"], means["label"]),
-        same_as_without_feature=mean([one.same_as_without_feature for one in searches]),
+            for feature in FEATURES
+            for row in _rows(
+                results.names[variant], FEATURES[feature], _features(by_variant[variant].values(), feature)
+            )
+        ),
+        published=_published(records) if records else None,
+        fair=tuple(_fair(results.names[variant], by_variant[variant]) for variant in variants),
     )
 
 
-def _feature(record: RetrievalRecord, name: str) -> FeatureRecord:
-    feature: FeatureRecord = getattr(record, name)
-    return feature
+def _features(records: Iterable[RetrievalRecord], name: str) -> list[FeatureRecord]:
+    """A feature of each record; those of recovered maps lack all but the published one."""
+    return [feature for record in records if (feature := getattr(record, name)) is not None]
 
 
-def _means(searches: Iterable[SearchRecord]) -> dict[str, Any]:
-    """Each measure and what chance gives, means over cells."""
+def _rows(name: str, feature: str, records: list[FeatureRecord]) -> Iterable[Row]:
+    """A row for each way to search."""
+    for searches in zip(*(record.searches for record in records), strict=True):
+        means = _means(searches)
+        yield Row(
+            name=name,
+            feature=feature,
+            label_filter=searches[0].label_filter,
+            self_match=searches[0].self_match,
+            numbers=(*means.scores, means.label),
+            same_as_without_feature=mean([one.same_as_without_feature for one in searches]),
+        )
+
+
+def _published(records: list[RetrievalRecord]) -> PublishedSearch:
+    features = [record.published for record in records]
+    as_published = [feature.search(label_filter=True, self_match=True) for feature in features]
+    unfiltered = [feature.search(label_filter=False, self_match=False) for feature in features]
+    every = [search for feature in features for search in feature.searches]
+    return PublishedSearch(
+        cells=count(records, [feature.points for feature in features]),
+        dimensions=tuple(sorted({feature.dimension for feature in features})),
+        queries=sum(feature.points for feature in features),
+        most_vectors=max(feature.distinct_vectors for feature in features),
+        most_scores=max(search.distinct_scores for search in as_published),
+        most_lists=max(search.distinct_hit_lists for search in as_published),
+        label_certain=all(
+            search.label_precision_at_5 == search.chance_label_precision_at_5 == 1 for search in as_published
+        ),
+        filter_alone=all(search.same_as_without_feature == 1 for search in as_published),
+        sign_alone=all(feature.decided_by_sign for feature in features),
+        order_alone=all(search.same_as_without_feature == 1 for search in every),
+        same=mean([search.same_as_without_feature for search in as_published]),
+        found_itself=mean([search.self_match_at_5 for search in as_published]),
+        filtered=_means(as_published),
+        unfiltered=_means(unfiltered),
+    )
+
+
+def _fair(name: str, records: Mapping[str, RetrievalRecord]) -> FairSearch:
+    found = []
+    for feature, words in FEATURES.items():
+        # The published feature's numbers are those of `unfiltered`.
+        if feature != "published" and (those := _features(records.values(), feature)):
+            searches = [one.search(label_filter=False, self_match=False) for one in those]
+            found.append((words, _means(searches), _above(searches)))
+    points = [record.published.points for record in records.values()]
+    return FairSearch(name=name, features=tuple(found), count=count(points))
+
+
+def _means(searches: Iterable[SearchRecord]) -> Means:
     listed = list(searches)
-    return {
-        "scores": tuple(
-            (mean([getattr(one.measured, name) for one in listed]), mean([getattr(one.chance, name) for one in listed]))
+    return Means(
+        scores=tuple(
+            (
+                mean([getattr(search.measured, name) for search in listed]),
+                mean([getattr(search.chance, name) for search in listed]),
+            )
             for name in SCORES
         ),
-        "label": (
-            mean([one.label_precision_at_5 for one in listed]),
-            mean([one.chance_label_precision_at_5 for one in listed]),
+        label=(
+            mean([search.label_precision_at_5 for search in listed]),
+            mean([search.chance_label_precision_at_5 for search in listed]),
         ),
-    }
+    )
 
 
-def _fair(results: Results, kept: dict[str, RetrievalRecord], variant: str, feature: str) -> list[SearchRecord]:
-    """The searches with neither filter nor self-match."""
-    return [
-        _feature(record, feature).search(label_filter=False, self_match=False)
-        for key, record in kept.items()
-        if results.cells[key].variant == variant
-    ]
-
-
-def _above(results: Results, kept: dict[str, RetrievalRecord], variant: str, feature: str) -> int:
-    """In how many cells the mean average precision is above chance."""
-    searches = _fair(results, kept, variant, feature)
+def _above(searches: list[SearchRecord]) -> int:
+    """In how many searches the mean average precision is above chance."""
     pairs = [(one.measured.mean_average_precision, one.chance.mean_average_precision) for one in searches]
-    return traced(sum(found > by_chance for found, by_chance in pairs), pairs)
-
-
-def _count(results: Results, kept: dict[str, RetrievalRecord], variant: str) -> int:
-    """How many collections a variant has."""
-    return count([record.published.points for key, record in kept.items() if results.cells[key].variant == variant])
+    above: int = traced(sum(measured > chance for measured, chance in pairs), pairs)
+    return above

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from repro.paper.scope import shown_categories, sums_up
+from repro.paper.sections.leak import leak_summary
 from repro.paper.stat import Spread, Stat, mean, stat
 from repro.paper.trace import count, traced
-from repro.records.metrics import Leak
 from repro.records.results import CellRecord, Results
 
 #: The metrics that get a table by category and variant.
@@ -35,7 +35,7 @@ def summary(results: Results) -> dict[str, Any] | None:
             for name, cells in by_variant.items()
         ],
         "leak": [
-            {"name": name, "image": _leak(cells, "image_leak"), "pixel": _leak(cells, "pixel_leak")}
+            {"name": name, "image": leak_summary(cells, "image_leak"), "pixel": leak_summary(cells, "pixel_leak")}
             for name, cells in by_variant.items()
         ],
     }
@@ -90,17 +90,3 @@ def _largest_shift(cells: Sequence[CellRecord], metric: str) -> float:
     """Of a metric on raw scores from the published one, in either direction."""
     shifts = [getattr(cell.raw, metric) - getattr(cell.metrics, metric) for cell in cells]
     return traced(max(shifts, key=abs), shifts)
-
-
-def _leak(cells: Sequence[CellRecord], which: str) -> dict[str, Any] | None:
-    leaks: list[Leak] = [getattr(cell.sound, which) for cell in cells if cell.sound]
-    if not leaks:
-        return None
-    points = [one.points for one in leaks]
-    return {
-        "mean": mean(points),
-        "least": traced(min(points), points),
-        "most": traced(max(points), points),
-        "positive": traced(sum(one.low > 0 for one in leaks), [one.low for one in leaks]),
-        "count": count(leaks, points),
-    }
