@@ -52,6 +52,14 @@ class Worst:
 
 
 @dataclass(frozen=True)
+class DefectRow:
+    category: str
+    defect: str
+    #: In the order of the models.
+    by_model: tuple[DefectRecord, ...]
+
+
+@dataclass(frozen=True)
 class FewShotRow:
     name: str
     category: str
@@ -74,7 +82,10 @@ class PublishedOutputs:
     agreement: float
     distance: float
     worst: Worst
-    defects: tuple[tuple[Row, DefectRecord], ...]
+    names: tuple[str, ...]
+    defects: tuple[DefectRow, ...]
+    #: By model: image AUROC, pixel AUROC and AU-PRO of each category in per cent, as others report them.
+    as_others: tuple[tuple[str, tuple[tuple[float, float, float], ...]], ...]
     few_shot: tuple[FewShotRow, ...]
     #: Training images by category of the few-shot data.
     few_train: tuple[tuple[str, int], ...]
@@ -109,7 +120,9 @@ def published_outputs(
         agreement=traced(min(agreements), agreements),
         distance=traced(max(distances), distances),
         worst=_worst(rows),
-        defects=tuple((row, defect) for row in rows for defect in row.cell.defects),
+        names=tuple(dict.fromkeys(row.name for row in rows)),
+        defects=_by_defect(rows),
+        as_others=_as_others(rows),
         few_shot=() if few_shot is None else _few_shot(few_shot),
         few_train=()
         if few_shot is None
@@ -122,6 +135,23 @@ def _value(by_claim: dict[str, Verdict], variant: str, cell: CellRecord, metric:
     if verdict is None or verdict.value is None or verdict.bounds is None or verdict.interval is None:
         return None
     return Value(verdict.published, verdict.value, verdict.bounds, verdict.interval, verdict.verdict)
+
+
+def _as_others(rows: Sequence[Row]) -> tuple[tuple[str, tuple[tuple[float, float, float], ...]], ...]:
+    found: dict[str, list[tuple[float, float, float]]] = {}
+    for row in rows:
+        cell = row.cell
+        scores = (100 * cell.raw.image_auroc, 100 * cell.raw.pixel_auroc, 100 * cell.metrics.aupro)
+        found.setdefault(row.name, []).append(scores)
+    return tuple((name, tuple(scores)) for name, scores in found.items())
+
+
+def _by_defect(rows: Sequence[Row]) -> tuple[DefectRow, ...]:
+    found: dict[tuple[str, str], list[DefectRecord]] = {}
+    for row in rows:
+        for defect in row.cell.defects:
+            found.setdefault((row.category, defect.defect), []).append(defect)
+    return tuple(DefectRow(category, defect, tuple(records)) for (category, defect), records in found.items())
 
 
 def _worst(rows: Sequence[Row]) -> Worst:
