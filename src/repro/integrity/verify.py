@@ -135,8 +135,9 @@ class _Check:
         record = self.records.get(job)
         if record is None:
             if not self._has_fault(place(job)):
+                # Maps come of a training or of a recovery: what the other stage recorded is not this one's.
                 for path in job.outputs:
-                    if path.is_file():
+                    if path.is_file() and path not in self._made:
                         self.fault("unrecorded", path, _hint(job))
         elif not record.outputs:
             for path in [path for path in job.outputs if path.is_file()] or [place(job)]:
