@@ -101,10 +101,10 @@ def mutants() -> dict[str, Any]:
 
     return {
         "padding counted once": lambda layers, size: right(
-            [Layer(one.name, one.kernel, one.stride, one.padding // 2) for one in layers], size
+            [Layer(layer.name, layer.kernel, layer.stride, layer.padding // 2) for layer in layers], size
         ),
         "stride forgotten": lambda layers, size: right(
-            [Layer(one.name, one.kernel, 1, one.padding) for one in layers], size
+            [Layer(layer.name, layer.kernel, 1, layer.padding) for layer in layers], size
         ),
         "kernel not less one": lambda layers, size: [
             change(one, receptive_field=one.receptive_field + one.jump) for one in right(layers, size)

@@ -246,7 +246,7 @@ class Job:
     @property
     def declared(self) -> list[Path]:
         """Those of its outputs that the table names one by one."""
-        return self.paths(one for one in self.stage.outputs if "*" not in one)
+        return self.paths(output for output in self.stage.outputs if "*" not in output)
 
     @property
     def timing(self) -> Path:

@@ -74,7 +74,7 @@ def test_hits_that_label_and_sign_decide_refute_the_similarity(
     results: Results, by_claim: ByClaim, vectors: int, lists: int, told: str
 ) -> None:
     record = next(iter(results.retrieval.values())).published
-    searches = tuple(one.model_copy(update={"distinct_hit_lists": lists}) for one in record.searches)
+    searches = tuple(search.model_copy(update={"distinct_hit_lists": lists}) for search in record.searches)
     judged = by_claim(change_published(results, distinct_vectors=vectors, searches=searches))
     assert judged["similar-broken-grid"].verdict == judged["similar-good-leather"].verdict == "refuted"
     assert (judged["similar-broken-grid"].measured or "").startswith(f"at most {told} of hits for ")
@@ -82,7 +82,7 @@ def test_hits_that_label_and_sign_decide_refute_the_similarity(
 
 def test_hits_of_a_feature_of_its_own_are_judged_by_their_type(results: Results, by_claim: ByClaim) -> None:
     record = next(iter(results.retrieval.values())).published
-    searches = tuple(one.model_copy(update={"distinct_hit_lists": 9}) for one in record.searches)
+    searches = tuple(search.model_copy(update={"distinct_hit_lists": 9}) for search in record.searches)
     (query,) = record.queries
     query = query.model_copy(update={"image": "grid/test/broken/000.png"})
     informed = change_published(results, searches=searches, queries=(query,))
@@ -160,7 +160,7 @@ def test_without_the_model_or_layer_of_a_claim_it_is_not_tested(results: Results
 
 def test_a_similarity_is_judged_by_the_searches_of_the_model_that_it_names(results: Results, by_claim: ByClaim) -> None:
     record = next(iter(results.retrieval.values())).published
-    searches = tuple(one.model_copy(update={"distinct_hit_lists": 9}) for one in record.searches)
+    searches = tuple(search.model_copy(update={"distinct_hit_lists": 9}) for search in record.searches)
     informed = change_published(results, searches=searches).retrieval
     mixed = {key: (informed if key.startswith("patchcore/") else results.retrieval)[key] for key in informed}
     judged = by_claim(results.model_copy(update={"retrieval": mixed}))["similar-broken-grid"]

@@ -31,7 +31,7 @@ def test_the_whole_benchmark_has_300_cells_of_the_official_images() -> None:
     images, said = count_images(FULL)
     assert len(FULL.cells) == 300
     assert images["screw"] == Images(320, 160)
-    assert sum(one.test for one in images.values()) == 1725
+    assert sum(image.test for image in images.values()) == 1725
     assert "official" in said
 
 
@@ -82,7 +82,7 @@ def test_runs_of_this_machine_come_before_the_reports(elsewhere: RunFolder) -> N
     write_text(run.run / "benchmarks" / "fit" / "efficientad" / "grid" / "seed0.tsv", HEAD + "100.0\t0:01:40\t1600\n")
     where, times = earlier(elsewhere)
     assert where == "runs of mine on this machine"
-    assert [(one.stage, one.core_seconds, one.gpu) for one in times] == [("fit", 200.0, False)]
+    assert [(time.stage, time.core_seconds, time.gpu) for time in times] == [("fit", 200.0, False)]
 
 
 def test_what_is_done_needs_nothing(elsewhere: RunFolder) -> None:

@@ -80,9 +80,9 @@ def test_the_embedding_that_is_searched_is_the_one_that_padim_compares(folder: R
 
 def test_no_claim_on_mvtec_ad_is_judged_by_it(folder: RunFolder) -> None:
     verdicts = read_record(folder.report / "verdicts.json", Verdicts, hint="")
-    scores = [one for one in verdicts.verdicts if "AUROC" in one.statement]
+    scores = [verdict for verdict in verdicts.verdicts if "AUROC" in verdict.statement]
     assert len(scores) >= 12
-    assert {one.verdict for one in scores} == {"not tested"}
+    assert {score.verdict for score in scores} == {"not tested"}
 
 
 def test_the_paper_names_three_models_and_the_data(folder: RunFolder) -> None:

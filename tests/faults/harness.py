@@ -147,10 +147,10 @@ def at_work(process: subprocess.Popen[str]) -> tuple[str | None, psutil.Process 
 
 def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
     living = []
-    for one in processes:
+    for process in processes:
         try:
-            if one.is_running() and one.status() != psutil.STATUS_ZOMBIE:
-                living.append(one)
+            if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+                living.append(process)
         except psutil.NoSuchProcess:
             continue
     return living

@@ -79,10 +79,10 @@ def test_a_page_has_the_same_elements_whatever_its_names_hold(
     _, page = page_of(build(tmp_path_factory.mktemp("named"), category, defect, heading))
     found = Structure(page)
     assert found.elements == plain.elements
-    assert not [one for one in found.elements if any(name.startswith("on") for name in one[1])]
+    assert not [element for element in found.elements if any(name.startswith("on") for name in element[1])]
     assert len(found.scripts) == len(plain.scripts) == 2
     images = json.loads(found.scripts[0])["images"]
-    assert {one["category"] for one in images} <= {category}
+    assert {image["category"] for image in images} <= {category}
     assert found.scripts[1] == plain.scripts[1]
     shown = " ".join("".join(found.text).split())
     for name in (category, defect, heading):

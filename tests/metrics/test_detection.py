@@ -26,7 +26,7 @@ def test_no_other_score_as_a_threshold_gives_a_higher_f1(seed: int) -> None:
     rng = np.random.default_rng(seed)
     truth = rng.permutation(np.arange(60) < rng.integers(1, 60))
     scores = (rng.integers(0, 20, 60) + rng.uniform(0, 15) * truth).astype(np.float32)
-    by_counting = {float(one): metrics.f1(scores >= one, truth) for one in scores}
+    by_counting = {float(score): metrics.f1(scores >= score, truth) for score in scores}
     best = max(by_counting.values())
     assert metrics.best_threshold(scores, truth) == min(one for one, f1 in by_counting.items() if f1 > best - 1e-9)
 

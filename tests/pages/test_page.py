@@ -191,7 +191,7 @@ def test_light_and_dark_follow_the_system_and_the_button(page: Page) -> None:
 
 def test_the_pdf_passes_the_checks_that_machines_can_make(report: Path) -> None:
     found = validate(str(report / "paper.pdf"))
-    assert [str(one) for one in found.findings] == []
+    assert [str(finding) for finding in found.findings] == []
 
 
 def test_the_pdf_is_tagged_and_every_picture_has_an_alternative_text(report: Path) -> None:

@@ -63,7 +63,7 @@ def test_the_ledger_holds_every_verdict_once(results: Results) -> None:
     scores = [cell for row in found["scores"] for cell in row["cells"]]
     assert len(scores) == 24 and None not in scores
     shown = [*scores, *found["others"], *found["fields"]]
-    assert sorted(one.claim for one in shown) == sorted(one.claim for one in verdicts)
+    assert sorted(one.claim for one in shown) == sorted(verdict.claim for verdict in verdicts)
     assert sum(count for _, count in found["counts"]) == found["total"] == len(verdicts)
     assert found["own_fails"] == 0
 

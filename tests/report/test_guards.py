@@ -168,11 +168,11 @@ def _values(results: Results, variant: str, category: str, metric: str) -> list[
 
 def _shift(cell: CellRecord) -> float:
     """How far the image AUROC and the highest F1 are from ones counted pair by pair and threshold by threshold."""
-    anomalous = [one.score for one in cell.scores if one.defect != "good"]
-    normal = [one.score for one in cell.scores if one.defect == "good"]
+    anomalous = [score.score for score in cell.scores if score.defect != "good"]
+    normal = [score.score for score in cell.scores if score.defect == "good"]
     won = sum((high > low) + (high == low) / 2 for high in anomalous for low in normal)
     auroc = won / (len(anomalous) * len(normal))
-    highest = max(_f1(anomalous, normal, one.score) for one in cell.scores)
+    highest = max(_f1(anomalous, normal, score.score) for score in cell.scores)
     return max(abs(auroc - cell.raw.image_auroc), abs(highest - cell.raw.image_f1))
 
 

@@ -121,7 +121,7 @@ def test_a_collection_that_a_killed_search_left_is_made_anew(client: QdrantClien
     client.create_collection("feature", vectors_config=left)
     client.create_collection("of others", vectors_config=left)
     assert len(rankings(client, "feature", clusters(), IMAGES)[SOUND]) == len(IMAGES)
-    assert [one.name for one in client.get_collections().collections] == ["of others"]
+    assert [collection.name for collection in client.get_collections().collections] == ["of others"]
 
 
 def test_a_share_is_kept_to_six_places_and_is_nought_of_nothing() -> None:
@@ -203,9 +203,9 @@ def test_the_stage_leaves_the_judged_searches_by_three_features(tmp_path: Path) 
     retrieve(folder, study, cell, None)
     found = RetrievalRecord.model_validate_json((folder.cell(cell) / "hits.json").read_text(encoding="utf-8"))
     features = (found.published, found.patch_embedding, found.weighted_embedding)
-    assert [one.dimension for one in features] == [1024, 5, 7]
-    assert {one.points for one in features} == {12}
-    assert [[query.image for query in one.queries] for one in features] == [["grid/test/good/000.png"]] * 3
+    assert [feature.dimension for feature in features] == [1024, 5, 7]
+    assert {feature.points for feature in features} == {12}
+    assert [[query.image for query in feature.queries] for feature in features] == [["grid/test/good/000.png"]] * 3
     # As published the query is its own first hit, else it never is.
     assert found.published.queries[0].hits[0].score == 1.0
     assert {hit.defect for hit in found.published.queries[0].hits} == {"good"}

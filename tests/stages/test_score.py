@@ -78,7 +78,7 @@ def test_counts_shares_and_names_are_those_of_the_predictions(judged: dict[str, 
     assert judged["metrics"] == metrics.metrics(predictions).model_dump()
     assert judged["raw"] == metrics.raw_metrics(predictions).model_dump()
     arrays = (predictions.scores, predictions.maps, predictions.masks, predictions.labels, predictions.images)
-    assert judged["fingerprint"] == hashlib.sha256(b"".join(one.tobytes() for one in arrays)).hexdigest()
+    assert judged["fingerprint"] == hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
 
 
 def test_intervals_are_those_of_each_metric_and_hold_its_value(judged: dict[str, Any]) -> None:

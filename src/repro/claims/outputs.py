@@ -98,7 +98,7 @@ def lowest(claim: Claim, published: Published, outputs: Results) -> Judgement:
     metrics = {name: _known(outputs, name) for name in siblings(claim.lowest, published.scores)}
     known = {name: one for name, one in metrics.items() if isinstance(one, Known)}
     if len(known) < len(metrics):
-        return next(one for one in metrics.values() if isinstance(one, Judgement))
+        return next(metric for metric in metrics.values() if isinstance(metric, Judgement))
     own = known[claim.lowest]
     others = [one for name, one in known.items() if name != claim.lowest]
     follows = abs(own.value - published.scores[claim.lowest]) <= ROUNDING or _holds(own, published.scores[claim.lowest])

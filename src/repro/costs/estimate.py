@@ -89,17 +89,17 @@ class Estimate:
     @property
     def seconds(self) -> float | None:
         """Of all that is left, work divided evenly over the cores."""
-        known = [one.core_seconds for one in self.shares if one.core_seconds is not None]
+        known = [share.core_seconds for share in self.shares if share.core_seconds is not None]
         return sum(known) / self.cores if len(known) == len(self.shares) else None
 
     @property
     def disk(self) -> int:
-        return sum(one.disk for one in self.shares)
+        return sum(share.disk for share in self.shares)
 
     @property
     def memory(self) -> int:
         """Most that processes hold at once; stages of different models seldom meet, so the largest counts."""
-        return max((one.memory * one.beside for one in self.shares), default=0)
+        return max((share.memory * share.beside for share in self.shares), default=0)
 
 
 def estimate(folder: RunFolder, study: Study, *, cores: int, accelerator: str = "auto") -> Estimate:
@@ -117,7 +117,7 @@ def estimate(folder: RunFolder, study: Study, *, cores: int, accelerator: str = 
             for cell, stages in left
             for stage in stages
         ]
-        known = [one for one in seconds if one is not None]
+        known = [second for second in seconds if second is not None]
         memory, beside = _memory(study, name, left, images, cores, gpu=gpu)
         shares.append(
             Share(
@@ -171,15 +171,15 @@ def _splits(data: FolderData, root: Path, category: str) -> list[str]:
 def earlier(folder: RunFolder) -> tuple[str, list[Timed]]:
     """Stages timed on this machine, of this study where it has some, else those of the committed reports; and whose."""
     ours = {path.parent.name: list(_timed(RunFolder(path.parent.name, folder.root))) for path in _runs(folder)}
-    ours = {name: times for name, times in ours.items() if any(one.stage == "fit" for one in times)}
+    ours = {name: times for name, times in ours.items() if any(time.stage == "fit" for time in times)}
     if folder.study in ours:
         ours = {folder.study: ours[folder.study]} | ours
     if ours:
         said = f"runs of {', '.join(ours)} on this machine"
-        return said, [one for times in ours.values() for one in times]
+        return said, [time for times in ours.values() for time in times]
     theirs = {path.parent.name: list(_reported(path.parent)) for path in _reports(folder)}
     said = f"the reports of {', '.join(theirs)}, made on another machine"
-    return said, [one for times in theirs.values() for one in times]
+    return said, [time for times in theirs.values() for time in times]
 
 
 def _runs(folder: RunFolder) -> list[Path]:
@@ -253,7 +253,7 @@ def _core_seconds(
     times: list[Timed], bench: Bench | None, stage: str, variant: Variant, size: int, images: Images, *, gpu: bool
 ) -> float | None:
     """Of a stage of one cell: what its start, its coreset and, at the rate of earlier runs, its work take."""
-    known = [one for one in times if one.stage == stage and (stage not in NETWORK or one.gpu == gpu)]
+    known = [time for time in times if time.stage == stage and (stage not in NETWORK or time.gpu == gpu)]
     alike = [one for one in known if one.variant.model == variant.model]
     # Networks differ; where the same one was timed, others say nothing.
     same = [one for one in alike if _network(one.variant) == _network(variant)]
@@ -288,7 +288,7 @@ def _coreset(bench: Bench | None, stage: str, variant: Variant, size: int, image
     """Core-seconds to select a coreset."""
     if bench is None or stage != "fit" or not isinstance(variant, PatchCoreVariant):
         return 0.0
-    measured = sorted((one.points, one.seconds) for one in bench.pairs if one.points)
+    measured = sorted((pair.points, pair.seconds) for pair in bench.pairs if pair.points)
     seconds = seconds_at(needs.patches(variant, size, images.train), measured)
     # Measured for a tenth of the patches; fewer take less.
     tenths = min(1.0, variant.coreset_ratio / 0.1)

@@ -19,7 +19,7 @@ MARGIN = 1.1
 def forecast(folder: RunFolder, study: Study, found: Estimate) -> str:
     """What a dry run prints: the cells, and the hours, disk and memory that those left will take."""
     variants, categories = len(study.variants), len(study.categories)
-    left = sum(one.to_train for one in found.shares)
+    left = sum(share.to_train for share in found.shares)
     lines = [
         "dry run: nothing is started, nothing is written",
         f"cells   {len(study.cells)}: {_several(variants, 'variant')} of {_several(categories, 'category')}, "
@@ -27,9 +27,9 @@ def forecast(folder: RunFolder, study: Study, found: Estimate) -> str:
     ]
     if len(study.cells) <= MOST_NAMED:
         lines += [f"        {cell.key}" for cell in study.cells]
-    if not any(one.core_seconds != 0 for one in found.shares):
+    if not any(share.core_seconds != 0 for share in found.shares):
         return "\n".join([*lines, "nothing but the report is left to make"])
-    width = max(len(one.variant) for one in found.shares) + 2
+    width = max(len(share.variant) for share in found.shares) + 2
     lines += [
         f"images  {found.counted}",
         "",

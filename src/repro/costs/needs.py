@@ -159,5 +159,5 @@ def cores_of(study: Study, variant: str, cores: int, gpus: int) -> int:
     if gpus:
         return max(1, cores // gpus)
     long = study.variants[variant].model == "efficientad"
-    cells = sum((study.variants[one.variant].model == "efficientad") == long for one in study.cells)
+    cells = sum((study.variants[cell.variant].model == "efficientad") == long for cell in study.cells)
     return cores // min(max(1, cores // (4 if long else 1)), cells)

@@ -14,8 +14,8 @@ def published(pairs: Sequence[CostPair]) -> tuple[PublishedCost, ...]:
 
     Coresets are interpolated between the sizes that were measured. Empty where a step of either was not measured.
     """
-    step = next((one for one in pairs if one.name == "efficientad-step"), None)
-    coresets = sorted((one for one in pairs if one.points is not None), key=lambda one: one.points or 0)
+    step = next((pair for pair in pairs if pair.name == "efficientad-step"), None)
+    coresets = sorted((pair for pair in pairs if pair.points is not None), key=lambda one: one.points or 0)
     if step is None or len(coresets) < 2:
         return ()
     study = load("mvtec")
@@ -25,7 +25,7 @@ def published(pairs: Sequence[CostPair]) -> tuple[PublishedCost, ...]:
     train = [OFFICIAL[category][0] for category in study.categories]
 
     def selection(side: str) -> float:
-        measured = [(one.points or 0, getattr(one, side)) for one in coresets]
+        measured = [(coreset.points or 0, getattr(coreset, side)) for coreset in coresets]
         return sum(seconds_at(patches(patchcore, study.image_size, count), measured) for count in train)
 
     steps = efficientad.epochs * sum(train)

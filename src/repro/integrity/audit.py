@@ -72,7 +72,9 @@ def would_install(root: Path, asked: Iterable[Requirement]) -> dict[str, str]:
             raise ReproError("pip finds no set of versions", where="constraints.txt", hint="read its output above")
         content = json.loads(report.read_text(encoding="utf-8"))
     packages = (one["metadata"] for one in content["install"])
-    return {canonicalize_name(one["name"]): one["version"] for one in packages if one["name"] != PROJECT}
+    return {
+        canonicalize_name(package["name"]): package["version"] for package in packages if package["name"] != PROJECT
+    }
 
 
 def vulnerable(audited: Mapping[str, Any]) -> tuple[int, list[str]]:

@@ -77,7 +77,7 @@ def _say(cell: Cell, found: list[Difference], circumstances: list[str]) -> int:
         return 1
     print(f"made in other circumstances: {'; '.join(circumstances)}")
     metrics = [one for one in found if one.file == "scores.json" and one.name.startswith("metrics.")]
-    worst = max((one.largest for one in metrics), default=0.0)
+    worst = max((metric.largest for metric in metrics), default=0.0)
     word = "within" if worst <= TOLERANCE else "BEYOND"
     print(f"{cell.key}: metrics differ by at most {worst:.4f}, {word} the tolerance of {TOLERANCE}")
     return 0 if worst <= TOLERANCE else 1

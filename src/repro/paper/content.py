@@ -59,16 +59,16 @@ def view(inputs: Inputs) -> dict[str, Any]:
         if one.evidence is not None and evidence is not None:
             resolve(evidence, one.evidence, one.evidence_file)
     shifts = [
-        abs(getattr(cell.raw, one) - getattr(cell.metrics, one))
+        abs(getattr(cell.raw, raw_metric) - getattr(cell.metrics, raw_metric))
         for cell in results.cells.values()
-        for one in RAW_METRICS
+        for raw_metric in RAW_METRICS
     ]
     return {
         "study": results.study,
         "data": results.data,
         "environment": inputs.environment,
         "guards": inputs.guards,
-        "failed": [one for one in inputs.guards.assertions if one.outcome == "failed"],
+        "failed": [assertion for assertion in inputs.guards.assertions if assertion.outcome == "failed"],
         "abstract": abstract(results, verdicts),
         "missing": missing(results),
         "cost": cost(inputs.bench, results.study.name, names),
@@ -180,7 +180,10 @@ def _setting(value: Any) -> Any:
 
 def _shifts(results: Results, key: str, names: dict[str, str]) -> dict[str, Any]:
     cell = results.cells[key]
-    pairs = [(getattr(cell.raw, one), getattr(cell.raw, one) - getattr(cell.metrics, one)) for one in RAW_METRICS]
+    pairs = [
+        (getattr(cell.raw, raw_metric), getattr(cell.raw, raw_metric) - getattr(cell.metrics, raw_metric))
+        for raw_metric in RAW_METRICS
+    ]
     return {"name": names[cell.variant], "record": cell, "pairs": pairs}
 
 
@@ -208,8 +211,8 @@ def _figures(
 def _heat_maps(results: Results, figures: Figures) -> dict[str, Any]:
     sheets = _figures(figures, "heat_maps")
     return {
-        "text": [one for one in sheets if one.category is None],
-        "appendix": [one for one in sheets if one.category is not None],
+        "text": [sheet for sheet in sheets if sheet.category is None],
+        "appendix": [sheet for sheet in sheets if sheet.category is not None],
     }
 
 

@@ -236,7 +236,7 @@ class Printer:
             "to": self.to,
             "stated": self.stated,
             "length_of": count,
-            **{one.__name__: self._traced(one) for one in NUMBERS},
+            **{number.__name__: self._traced(number) for number in NUMBERS},
         }
 
     def show(self, value: object) -> str:

@@ -29,15 +29,15 @@ def _merged(names: Sequence[str]) -> str:
     if len(different) == 1:
         return different[0]
     parts = [re.split("([ /])", name) for name in different]
-    if len(parts[0]) > 1 and len({len(one) for one in parts}) == 1:
+    if len(parts[0]) > 1 and len({len(part) for part in parts}) == 1:
         return "".join(_merged(one) for one in zip(*parts, strict=True))
     return "{" + ",".join(different) + "}" if len(different) <= MOST_NAMED else "*"
 
 
 def cells(sources: Iterable[Source], results: Results) -> list[str]:
     """The cells of this study that a number was made from."""
-    named = (one.parts[1] for one in sources if one.file == RESULTS and one.parts[:1] in (("cells",), ("retrieval",))
-             and len(one.parts) > 1)  # fmt: skip
+    places = [source.parts for source in sources if source.file == RESULTS and len(source.parts) > 1]
+    named = (parts[1] for parts in places if parts[0] in ("cells", "retrieval"))
     return [key for key in dict.fromkeys(named) if key in results.cells]
 
 
@@ -49,7 +49,7 @@ def describe(sources: Sequence[Source], results: Results) -> str:
     if keys:
         names = f"cell {keys[0]}" if len(keys) == 1 else f"{len(keys)} cells"
         said.append(f"{names}; {_seeds(made)}; data {_data(made, results)}")
-    elif any(one.file == RESULTS for one in sources):
+    elif any(source.file == RESULTS for source in sources):
         said.append(f"data {results.data.fingerprint[:12]}")
     if made_by := stages(sources, results.study.name, results):
         said.append(f"made by {', '.join(made_by)}")

@@ -30,7 +30,7 @@ def faults(record: BaseModel) -> Iterator[str]:
                     if feature is None:
                         continue
                     searches = feature.searches
-                    if sorted((one.label_filter, one.self_match) for one in searches) != SEARCHES:
+                    if sorted((search.label_filter, search.self_match) for search in searches) != SEARCHES:
                         yield f"retrieval.{key}.{name}: needs one search of each kind"
             networks = record.receptive_field.networks
             yield from (f"receptive_field.networks: no {name}" for name in NETWORKS if name not in networks)

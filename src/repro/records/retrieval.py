@@ -69,7 +69,9 @@ class FeatureRecord(Record):
 
     def search(self, *, label_filter: bool, self_match: bool) -> SearchRecord:
         """The search of that kind."""
-        return next(one for one in self.searches if (one.label_filter, one.self_match) == (label_filter, self_match))
+        return next(
+            search for search in self.searches if (search.label_filter, search.self_match) == (label_filter, self_match)
+        )
 
     @property
     def decided_by_sign(self) -> bool:

@@ -35,7 +35,7 @@ def draw(folder: RunFolder, progress: Callable[[int, int], None] | None = None, 
     target = folder.report / "figures"
     with matplotlib.rc_context(STYLE):
         pictures = _named(_pictures(folder, results))
-        wanted = [one for one in pictures if only in (None, one[0].file)]
+        wanted = [picture for picture in pictures if only in (None, picture[0].file)]
         if not wanted:
             known = ", ".join(record.file for record, _ in pictures)
             raise ReproError("is none of this study's figures", where=str(only), hint=f"choose one of {known}")

@@ -57,7 +57,9 @@ def recover(folder: RunFolder, study: Study, cell: Cell) -> None:
 def summary(recovered: RecoveredSet) -> RecoveryRecord:
     """How well the maps of a set were recovered."""
     quality = recovered.quality
-    predicted, masks = (np.stack([getattr(one, name) for one in recovered.panels]) for name in ("predicted", "mask"))
+    predicted, masks = (
+        np.stack([getattr(panel, name) for panel in recovered.panels]) for name in ("predicted", "mask")
+    )
     return RecoveryRecord(
         mean_distance=rounded(quality.mean_distance),
         p99_distance=rounded(quality.far_distance),

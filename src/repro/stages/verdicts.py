@@ -67,7 +67,7 @@ def accept(folder: RunFolder, ledger: Path) -> None:
     if results.missing:
         raise ReproError("cells are missing", where=folder.report / "results.json", hint="run `nox -s reproduce` first")
     judged = read_record(folder.report / "verdicts.json", Verdicts, hint="run `repro verdicts` first")
-    write_json(ledger, {one.claim: one.verdict for one in judged.verdicts})
+    write_json(ledger, {verdict.claim: verdict.verdict for verdict in judged.verdicts})
 
 
 def judge(

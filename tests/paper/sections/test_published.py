@@ -49,7 +49,7 @@ def test_the_worst_images_are_those_that_score_lowest(section: PublishedOutputs,
 def test_every_number_knows_its_file(section: PublishedOutputs) -> None:
     assert {source.file for source in sources(section.image_leak)} == {"../published/results.json"}
     assert {source.file for source in sources(section.follows)} == {"verdicts.json"}
-    assert {source.file for row in section.few_shot for one in row.stats for source in one.sources} == {
+    assert {source.file for row in section.few_shot for stat in row.stats for source in stat.sources} == {
         "../mvtec-fewshot/results.json"
     }
 

@@ -47,7 +47,7 @@ def contact_sheet(folder: RunFolder, results: Results, category: str, photograph
     first = next((cell for cell in here if cell is not None), None)
     if first is None:
         return
-    images = tuple(one.image for one in first.scores)
+    images = tuple(score.image for score in first.scores)
     across = -(-len(images) * TILE // MOST_PIXELS) or 1
     names = ", ".join(results.names.values())
     record = FigureRecord(

@@ -66,7 +66,7 @@ def overview(folder: RunFolder, results: Results, photograph: Photograph) -> Pic
 def _middle(results: Results, category: str) -> list[HeatMap]:
     """Of the defect type in the middle of the alphabet, the image of median rank."""
     found = sorted(
-        (one for one in results.heat_maps if (one.category, one.place) == (category, "median")),
+        (heat_map for heat_map in results.heat_maps if (heat_map.category, heat_map.place) == (category, "median")),
         key=lambda one: one.defect,
     )
     return found[len(found) // 2 :][:1]
@@ -74,7 +74,7 @@ def _middle(results: Results, category: str) -> list[HeatMap]:
 
 def heat_maps(folder: RunFolder, results: Results, category: str, photograph: Photograph) -> Iterator[Picture]:
     """A sheet of a category: of each defect type two images with the map of each variant."""
-    chosen = [one for one in results.heat_maps if one.category == category and one.place in PLACES]
+    chosen = [heat_map for heat_map in results.heat_maps if heat_map.category == category and heat_map.place in PLACES]
     if not chosen:
         return
     said = "; ".join(f"{one.defect}, {one.place}: {one.image.rsplit('/', 1)[-1]}" for one in chosen)

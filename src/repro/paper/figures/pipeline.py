@@ -24,7 +24,9 @@ def pipeline() -> Picture:
 def workflow() -> tuple[dict[str, list[str]], dict[str, set[str]]]:
     """By rule: the names of the files that it leaves, and the rules whose files it needs."""
     stages = [stage for stage in STAGES if not stage.before]
-    leaves = {stage.rule: [one.rsplit("/", 1)[1] for one in stage.outputs if "*" not in one] for stage in stages}
+    leaves = {
+        stage.rule: [output.rsplit("/", 1)[1] for output in stage.outputs if "*" not in output] for stage in stages
+    }
     needs = {
         stage.rule: {maker.rule for one in stage.inputs if isinstance(one, str) for maker in MADE_BY.get(one, ())}
         & leaves.keys()

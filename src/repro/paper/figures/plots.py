@@ -86,8 +86,8 @@ def distributions(results: Results) -> Picture:
             if cell is None:
                 said.append(f"{name}, {category}: {MISSING}")
                 continue
-            missed = sum(not cell.calls_anomalous(one) for one in cell.scores if one.defect != GOOD)
-            false = sum(cell.calls_anomalous(one) for one in cell.scores if one.defect == GOOD)
+            missed = sum(not cell.calls_anomalous(score) for score in cell.scores if score.defect != GOOD)
+            false = sum(cell.calls_anomalous(score) for score in cell.scores if score.defect == GOOD)
             said.append(f"{name}, {category}: {missed} anomalous at or below the threshold, {false} normal above")
     alt = f"Scores of normal and of anomalous test images on two lines, with the threshold. {'; '.join(said)}."
     return FigureRecord(file="distributions.svg", kind="distributions", alt=alt), partial(_distributions, results)
@@ -109,14 +109,14 @@ def _distributions(results: Results) -> Sheet:
             sheet.text(x + wide / 2, y + high / 2, MISSING, wide, 7.5, va="center")
             continue
         threshold = cell.thresholds.image
-        values = [one.score for one in cell.scores] + [threshold]
+        values = [score.score for score in cell.scores] + [threshold]
         pad = (max(values) - min(values) or 1) * 0.04
         axes = sheet.plot(x, y, wide, high, xlim=(min(values) - pad, max(values) + pad), ylim=(-0.5, 1.5), yticks=[])
         axes.spines["left"].set_visible(False)
         axes.locator_params(axis="x", nbins=5)
         axes.axvline(threshold, color="0.1", linewidth=1)
         for lane, (_, colour, marker) in ((1, NORMAL), (0, ANOMALOUS)):
-            shown = [one.score for one in cell.scores if (one.defect == GOOD) == bool(lane)]
+            shown = [score.score for score in cell.scores if (score.defect == GOOD) == bool(lane)]
             look: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 4, "markeredgewidth": 0.8}
             face: dict[str, Any] = {"markerfacecolor": "none"} if lane else {}
             axes.plot(shown, [lane] * len(shown), linestyle="", alpha=0.8, **look, **face)
@@ -186,7 +186,7 @@ def _curves(results: Results) -> Sheet:
 
 def growth(bench: Bench) -> Picture:
     """How the time to select a coreset grows with the patches, anomalib's beside ours and that of the plain product."""
-    pairs = sorted((one for one in bench.pairs if one.points), key=lambda one: one.points or 0)
+    pairs = sorted((pair for pair in bench.pairs if pair.points), key=lambda one: one.points or 0)
     said = "; ".join(
         f"{one.points} patches: anomalib {one.anomalib_seconds:.3g} s, here {one.seconds:.3g} s" for one in pairs
     )
@@ -197,11 +197,11 @@ def growth(bench: Bench) -> Picture:
 def _growth(pairs: Sequence[CostPair]) -> Sheet:
     sheet = Sheet(7.2)
     axes = sheet.plot(1.6, 0.3, WIDTH - 2.2, 5.1, xscale="log", yscale="log")
-    points = [one.points or 0 for one in pairs]
+    points = [pair.points or 0 for pair in pairs]
     lines = (
-        ("anomalib", [one.anomalib_seconds for one in pairs]),
-        ("here", [one.seconds for one in pairs]),
-        ("plain matrix product", [one.floor_seconds for one in pairs]),
+        ("anomalib", [pair.anomalib_seconds for pair in pairs]),
+        ("here", [pair.seconds for pair in pairs]),
+        ("plain matrix product", [pair.floor_seconds for pair in pairs]),
     )
     handles = []
     for (name, seconds), (colour, marker, dashes) in zip(lines, LOOKS, strict=False):
@@ -219,8 +219,8 @@ def _growth(pairs: Sequence[CostPair]) -> Sheet:
 
 
 def _truth(cell: CellRecord) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    truth = np.array([one.defect != GOOD for one in cell.scores])
-    return truth, np.array([one.score for one in cell.scores])
+    truth = np.array([score.defect != GOOD for score in cell.scores])
+    return truth, np.array([score.score for score in cell.scores])
 
 
 def _first(results: Results, variant: str, category: str) -> CellRecord | None:

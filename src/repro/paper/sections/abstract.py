@@ -26,8 +26,8 @@ class Rank:
 
 def abstract(results: Results, verdicts: Sequence[Verdict]) -> dict[str, Any]:
     """What was found, in short."""
-    wrong = [one for one in verdicts if one.verdict == "refuted" and not one.claim.startswith("rf-")]
-    missed = [one for one in verdicts if one.verdict == "not reproduced"]
+    wrong = [verdict for verdict in verdicts if verdict.verdict == "refuted" and not verdict.claim.startswith("rf-")]
+    missed = [verdict for verdict in verdicts if verdict.verdict == "not reproduced"]
     return {
         "wrong": wrong[:MOST_NAMED],
         "more_wrong": traced(max(len(wrong) - MOST_NAMED, 0), [one.verdict for one in wrong]),

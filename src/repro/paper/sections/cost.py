@@ -21,15 +21,17 @@ def cost(bench: Bench | None, study: str, names: Mapping[str, str]) -> dict[str,
     if bench is None:
         return None
     run = bench.runs.get(study)
-    pairs = [{"words": STEPS[one.name.split("-")[0]], "record": one} for one in bench.pairs]
-    largest = max((one for one in bench.pairs if one.points is not None), key=lambda one: one.points or 0, default=None)
+    pairs = [{"words": STEPS[pair.name.split("-")[0]], "record": pair} for pair in bench.pairs]
+    largest = max(
+        (pair for pair in bench.pairs if pair.points is not None), key=lambda one: one.points or 0, default=None
+    )
     return {
         "bench": bench,
         "pairs": pairs,
         "models": MODELS,
         "largest": largest,
-        "below": [one.points for one in bench.pairs if one.points is not None and one.seconds < one.floor_seconds],
-        "scaled": [one for one in bench.pairs if one.measured_share < 1],
+        "below": [pair.points for pair in bench.pairs if pair.points is not None and pair.seconds < pair.floor_seconds],
+        "scaled": [pair for pair in bench.pairs if pair.measured_share < 1],
         "published": _published(bench),
         "run": None if run is None or not run.costs else {"record": run, **_stages(run.costs, names)},
     }

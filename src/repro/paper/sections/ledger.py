@@ -25,11 +25,11 @@ def ledger(verdicts: Sequence[Verdict], results: Results) -> dict[str, Any]:
             case ["rf", layer, column]:
                 by_cell[layer, column.replace("-", " ")] = one
     fields = list(by_cell.values())
-    scores = [one for one in verdicts if one.rule_name == "value" and _cell_of(one)]
-    others = [one for one in verdicts if one not in fields and one not in scores]
+    scores = [verdict for verdict in verdicts if verdict.rule_name == "value" and _cell_of(verdict)]
+    others = [verdict for verdict in verdicts if verdict not in fields and verdict not in scores]
     columns = list(dict.fromkeys(column for _, column in by_cell))
     layers = dict.fromkeys(layer for layer, _ in by_cell)
-    sentences = [one for one in others if one.own_table]
+    sentences = [other for other in others if other.own_table]
     models = {record.model for record in results.variants.values()}
     several = {results.variants[v].model for v in results.variants if len(results.seeds(v)) > 1}
     return {
@@ -46,15 +46,17 @@ def ledger(verdicts: Sequence[Verdict], results: Results) -> dict[str, Any]:
         "sentences": _number_of(sentences),
         "other_count": _number_of(others),
         "score_count": _number_of(scores),
-        "own_fails": traced(sum(one.own_table == "fails" for one in sentences), [one.own_table for one in sentences]),
+        "own_fails": traced(
+            sum(sentence.own_table == "fails" for sentence in sentences), [sentence.own_table for sentence in sentences]
+        ),
         "one_seed": [name for model, name in MODEL_NAMES.items() if model in models and model not in several],
         "fields": fields,
         "field_count": _number_of(fields),
         "field_counts": _counts(fields),
         "fields_wrong": traced(
-            sum(one.verdict in ("refuted", "not reproduced") for one in fields), [one.verdict for one in fields]
+            sum(field.verdict in ("refuted", "not reproduced") for field in fields), [field.verdict for field in fields]
         ),
-        "field_rules": list(dict.fromkeys(one.rule for one in fields)),
+        "field_rules": list(dict.fromkeys(field.rule for field in fields)),
         "columns": columns,
         "layers": [(layer, [by_cell.get((layer, column)) for column in columns]) for layer in layers],
     }
@@ -63,10 +65,10 @@ def ledger(verdicts: Sequence[Verdict], results: Results) -> dict[str, Any]:
 def _scores(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
     """The published tables of scores, a row a model and category."""
     rows: dict[tuple[str, str], dict[str, Verdict]] = {}
-    for one in verdicts:
-        if cell := _cell_of(one):
+    for verdict in verdicts:
+        if cell := _cell_of(verdict):
             model, category, metric = cell
-            rows.setdefault((model, category), {})[metric] = one
+            rows.setdefault((model, category), {})[metric] = verdict
     return [
         {"name": MODEL_NAMES[model], "category": category, "cells": [cells.get(metric) for metric in METRICS]}
         for (model, category), cells in rows.items()
@@ -81,8 +83,8 @@ def _cell_of(verdict: Verdict) -> tuple[str, str, str] | None:
 
 
 def _counts(verdicts: Sequence[Verdict]) -> list[tuple[str, int]]:
-    found = Counter(one.verdict for one in verdicts)
-    return [(word, traced(found[word], [one.verdict for one in verdicts])) for word in WORDS if found[word]]
+    found = Counter(verdict.verdict for verdict in verdicts)
+    return [(word, traced(found[word], [verdict.verdict for verdict in verdicts])) for word in WORDS if found[word]]
 
 
 def _kinds(verdicts: Sequence[Verdict]) -> list[tuple[str, int, list[tuple[str, int]]]]:
@@ -99,9 +101,12 @@ def _retrained(verdicts: Sequence[Verdict]) -> list[tuple[str, int]]:
 
 def _reasons(verdicts: Sequence[Verdict]) -> list[tuple[str, int]]:
     """Why claims were not tested, the most frequent reason first."""
-    found = Counter(one.reason for one in verdicts if one.reason)
-    return [(str(reason), traced(number, [one.reason for one in verdicts])) for reason, number in found.most_common()]
+    found = Counter(verdict.reason for verdict in verdicts if verdict.reason)
+    return [
+        (str(reason), traced(number, [verdict.reason for verdict in verdicts]))
+        for reason, number in found.most_common()
+    ]
 
 
 def _number_of(verdicts: Sequence[Verdict]) -> int:
-    return count([one.verdict for one in verdicts])
+    return count([verdict.verdict for verdict in verdicts])

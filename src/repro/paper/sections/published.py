@@ -109,7 +109,10 @@ def published_outputs(
     sound = [row.cell.sound for row in rows if row.cell.sound is not None]
     recoveries = [row.cell.recovery for row in rows if row.cell.recovery is not None]
     images = {row.category: row.cell.images for row in rows}
-    agreements, distances = [one.agreement for one in recoveries], [one.mean_distance for one in recoveries]
+    agreements, distances = (
+        [recovery.agreement for recovery in recoveries],
+        [recovery.mean_distance for recovery in recoveries],
+    )
     return PublishedOutputs(
         rows=rows,
         follows=traced(words.count("reproduced"), words),
@@ -162,7 +165,7 @@ def _worst(rows: Sequence[Row]) -> Worst:
     anomalous = sorted((one for one in cell.scores if one.defect != "good"), key=lambda one: (one.score, one.image))
     normal = [one.score for one in cell.scores if one.defect == "good"]
     images = tuple(anomalous[:WORST])
-    highest = max(one.score for one in images)
+    highest = max(image.score for image in images)
     return Worst(
         name=row.name,
         category=row.category,

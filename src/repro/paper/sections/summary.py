@@ -50,7 +50,7 @@ def _grid(results: Results, metric: str, words: str, by_variant: dict[str, list[
             [getattr(cell.metrics, metric) for cell in cells if cell.category == category]
             for cells in by_variant.values()
         ]
-        stats = [stat(one) if one else None for one in values]
+        stats = [stat(value) if value else None for value in values]
         for column, one in zip(columns, stats, strict=True):
             column += [one.mean] if one else []
         rows.append({"category": category, "entries": _best(stats)})
