@@ -155,7 +155,7 @@ def test_scoring_thirty_maps(benchmark: BenchmarkFixture) -> None:
     labels = masks.any(axis=(1, 2))
     names = np.array([f"tile/test/{'crack' if label else 'good'}/{row:03d}.png" for row, label in enumerate(labels)])
     predictions = Predictions(maps.max(axis=(1, 2)), maps, masks, labels, names)
-    benchmark.pedantic(lambda: score.judge(predictions), rounds=3, warmup_rounds=1)
+    benchmark.pedantic(lambda: score.evaluate(predictions), rounds=3, warmup_rounds=1)
 
 
 def test_drawing_a_stand_in(benchmark: BenchmarkFixture) -> None:

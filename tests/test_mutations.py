@@ -67,7 +67,7 @@ def with_scores(results: Results) -> Results:
     """The results, their cells scored again on predictions drawn from a seed."""
     cells = {}
     for key, cell in results.cells.items():
-        content = cell.model_dump(mode="json") | score.judge(random_predictions(7))
+        content = cell.model_dump(mode="json") | score.evaluate(random_predictions(7))
         cells[key] = type(cell).model_validate(content)
     return results.model_copy(update={"cells": cells})
 
@@ -78,7 +78,7 @@ def with_search(results: Results, scratch: Path) -> Results:
     vectors = np.random.default_rng(0).normal(size=(len(images), 8)).astype(np.float32)
     with retrieve.qdrant(None, scratch) as client:
         found = retrieve.rankings(client, "mutation", vectors, images)
-    record = retrieve.judge(vectors, images, found, found, [], retrieve.SOUND)
+    record = retrieve.evaluate(vectors, images, found, found, [], retrieve.SOUND)
     key, old = next(iter(results.retrieval.items()))
     changed = {**results.retrieval, key: old.model_copy(update={"patch_embedding": record})}
     return results.model_copy(update={"retrieval": changed})
@@ -181,7 +181,7 @@ def test_a_split_that_leaks_fails_a_guard(
 def test_a_split_that_shares_an_image_fails_a_guard(
     guards: ModuleType, example: Results, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    right = crossfit.sound
+    right = crossfit.cross_fit
 
     def broken(predictions: Predictions, *counts: Any) -> Any:
         found = right(predictions, *counts)
@@ -190,7 +190,7 @@ def test_a_split_that_shares_an_image_fails_a_guard(
         shared = first.model_copy(update={"chosen_on": (*first.chosen_on, first.judged[0])})
         return found.model_copy(update={"folds": (shared, second)})
 
-    monkeypatch.setattr(score, "sound", broken)
+    monkeypatch.setattr(score, "cross_fit", broken)
     with pytest.raises(AssertionError):
         check_split(guards, with_scores(example))
 

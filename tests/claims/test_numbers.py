@@ -5,7 +5,7 @@ import pytest
 from example_report import without
 
 from repro.claims import numbers
-from repro.claims.evidence import Estimate
+from repro.claims.evidence import Measured
 from repro.records.results import Results
 from repro.records.verdicts import Verdict
 
@@ -153,8 +153,8 @@ def test_the_size_of_defects_is_not_tested_where_the_cells_that_see_it_are_missi
 
 
 def test_the_intervals_of_two_sides_add_as_squares() -> None:
-    left = Estimate(value=0.9, low=0.86, high=0.93, resolution=0.01, evidence="left")
-    right = Estimate(value=0.7, low=0.61, high=0.74, resolution=0.02, evidence="right")
+    left = Measured(value=0.9, low=0.86, high=0.93, resolution=0.01, evidence="left")
+    right = Measured(value=0.7, low=0.61, high=0.74, resolution=0.02, evidence="right")
     gap, interval, resolution = numbers.gap(left, right)
     assert (gap, resolution) == (0.2, 0.02)
     # Below: the left side falls by 0.04, the right rises by 0.04. Above: 0.03 and 0.09.
@@ -164,7 +164,7 @@ def test_the_intervals_of_two_sides_add_as_squares() -> None:
 
 @pytest.mark.parametrize(("value", "word"), [(0.4, "reproduced"), (0.6, "reproduced"), (0.39, "not reproduced")])
 def test_the_ends_belong_to_the_interval(value: float, word: str) -> None:
-    judged = numbers._within(value, Estimate(0.5, 0.4, 0.6, 0.01, "cells"))
+    judged = numbers._within(value, Measured(0.5, 0.4, 0.6, 0.01, "cells"))
     assert (judged.verdict, judged.measured, judged.value) == (word, "0.5000", 0.5)
 
 

@@ -18,7 +18,7 @@ from repro import study as studies
 from repro.runs import RunFolder, read_json, read_root, write_json, write_text
 from repro.stages.results import results
 from repro.stages.retrieve import embeddings
-from repro.stages.score import judge, load
+from repro.stages.score import evaluate, load
 
 FILES = ("fit.json", "predict.json", "scores.json", "hits.json")
 NOTES = {"weights": None, "device": "cpu", "threads": 1, "packages": {"torch": "2"}}
@@ -118,7 +118,7 @@ def test_altered_predictions_are_scored_or_refused_in_one_line(
 ) -> None:
     path = tmp_path_factory.mktemp("cell") / "predictions.npz"
     np.savez(path, **data.draw(st.composite(arrays)(vars(random_predictions(1)))))
-    attempt("run folder: predictions.npz", lambda: judge(load(path)))
+    attempt("run folder: predictions.npz", lambda: evaluate(load(path)))
 
 
 @given(data=st.data())

@@ -17,9 +17,9 @@ Pixel = tuple[int, int, int]
 
 
 def regions_of(masks: NDArray[np.bool_]) -> list[set[Pixel]]:
-    """Pixels of each region: those that touch by a side or a corner, found by walking."""
+    """Pixels of each region: those that touch by a side or a corner, by flood fill."""
     left = {tuple(map(int, pixel)) for pixel in np.argwhere(masks)}
-    found = []
+    regions = []
     while left:
         region, edge = set(), [left.pop()]
         while edge:
@@ -28,12 +28,12 @@ def regions_of(masks: NDArray[np.bool_]) -> list[set[Pixel]]:
             near = {(image, row + down, column + right) for down in (-1, 0, 1) for right in (-1, 0, 1)} & left
             left -= near
             edge += near
-        found.append(region)
-    return found
+        regions.append(region)
+    return regions
 
 
 def brute_force(maps: NDArray[np.float32], masks: NDArray[np.bool_], limit: Fraction) -> Fraction:
-    """Judge every pixel again at every threshold; join the points by straight lines; the area to the limit, over it."""
+    """Threshold every pixel at every value, interpolate linearly, and divide the area up to the limit by the limit."""
     regions, normal = regions_of(masks), [tuple(map(int, pixel)) for pixel in np.argwhere(~masks)]
     curve = [(Fraction(0), Fraction(0))]
     for threshold in sorted(set(maps.ravel().tolist()), reverse=True):

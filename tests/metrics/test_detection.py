@@ -28,7 +28,7 @@ def test_no_other_score_as_a_threshold_gives_a_higher_f1(seed: int) -> None:
     scores = (rng.integers(0, 20, 60) + rng.uniform(0, 15) * truth).astype(np.float32)
     by_counting = {float(score): metrics.f1(scores >= score, truth) for score in scores}
     best = max(by_counting.values())
-    assert metrics.best_threshold(scores, truth) == min(one for one, f1 in by_counting.items() if f1 > best - 1e-9)
+    assert metrics.best_threshold(scores, truth) == min(score for score, f1 in by_counting.items() if f1 > best - 1e-9)
 
 
 def test_f1_is_that_of_precision_and_recall_and_zero_where_nothing_is_predicted_rightly() -> None:
@@ -47,8 +47,8 @@ def test_the_image_that_sets_the_threshold_is_lost_by_anomalib_and_kept_in_the_r
         labels=predictions.labels,
         images=predictions.images,
     )
-    found = int(perfect.labels.sum()) - 1
-    assert metrics.metrics(perfect).image_f1 == pytest.approx(2 * found / (2 * found + 1), abs=1e-6)
+    hits = int(perfect.labels.sum()) - 1
+    assert metrics.metrics(perfect).image_f1 == pytest.approx(2 * hits / (2 * hits + 1), abs=1e-6)
     assert metrics.raw_metrics(perfect).image_f1 == 1.0
 
 
@@ -56,8 +56,8 @@ def test_the_pixel_that_sets_the_threshold_is_lost_by_anomalib_and_kept_in_the_r
     predictions = random_predictions(0)
     order = np.arange(predictions.maps.size, dtype=np.float32).reshape(predictions.maps.shape) / predictions.maps.size
     perfect = Predictions(**(vars(predictions) | {"maps": order + 2 * predictions.masks}))
-    found = int(perfect.masks.sum()) - 1
-    assert metrics.metrics(perfect).pixel_f1 == pytest.approx(2 * found / (2 * found + 1), abs=1e-6)
+    hits = int(perfect.masks.sum()) - 1
+    assert metrics.metrics(perfect).pixel_f1 == pytest.approx(2 * hits / (2 * hits + 1), abs=1e-6)
     assert metrics.raw_metrics(perfect).pixel_f1 == 1.0
 
 

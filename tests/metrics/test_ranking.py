@@ -7,12 +7,12 @@ from repro.metrics.ranking import chance, measured
 
 
 def test_measures_of_a_ranking_counted_by_hand() -> None:
-    found = measured([[True, False, True, False, False, False, True]])
-    assert found.precision_at_1 == 1.0
-    assert found.precision_at_5 == pytest.approx(2 / 5)
+    scores = measured([[True, False, True, False, False, False, True]])
+    assert scores.precision_at_1 == 1.0
+    assert scores.precision_at_5 == pytest.approx(2 / 5)
     # Precision at the places of the relevant: 1, 2/3, 3/7.
-    assert found.mean_average_precision == pytest.approx((1 + 2 / 3 + 3 / 7) / 3, abs=1e-6)
-    assert found.recall_at_5 == pytest.approx(2 / 3, abs=1e-6)
+    assert scores.mean_average_precision == pytest.approx((1 + 2 / 3 + 3 / 7) / 3, abs=1e-6)
+    assert scores.recall_at_5 == pytest.approx(2 / 3, abs=1e-6)
 
 
 @pytest.mark.parametrize(("count", "relevant"), [(7, 3), (6, 1), (6, 6), (3, 2), (2, 1), (2, 2), (1, 1)])
@@ -29,5 +29,5 @@ def test_a_query_to_which_nothing_is_relevant_is_left_out() -> None:
 
 
 def test_without_any_query_to_judge_every_measure_is_nought() -> None:
-    for found in (measured([]), measured([[False, False]]), chance([[False]])):
-        assert {value for _, value in found} == {0.0}
+    for scores in (measured([]), measured([[False, False]]), chance([[False]])):
+        assert {value for _, value in scores} == {0.0}

@@ -19,7 +19,7 @@ from repro.stages.retrieve import (
     Search,
     _share,
     embeddings,
-    judge,
+    evaluate,
     published_feature,
     qdrant,
     rankings,
@@ -53,7 +53,7 @@ def test_the_published_feature_is_a_sign_and_zeros() -> None:
 
 def judged(client: QdrantClient, vectors: np.ndarray, shown: list[str], shown_by: Search = SOUND) -> FeatureRecord:
     without = rankings(client, "nothing", np.ones((len(IMAGES), 1), np.float32), IMAGES)
-    return judge(vectors, IMAGES, rankings(client, "feature", vectors, IMAGES), without, shown, shown_by)
+    return evaluate(vectors, IMAGES, rankings(client, "feature", vectors, IMAGES), without, shown, shown_by)
 
 
 def test_the_published_search_returns_what_the_filter_leaves(client: QdrantClient) -> None:

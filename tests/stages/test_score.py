@@ -15,7 +15,7 @@ from repro.stages import score
 
 @pytest.fixture
 def judged() -> dict[str, Any]:
-    return score.judge(random_predictions(3))
+    return score.evaluate(random_predictions(3))
 
 
 def test_the_resolution_is_one_image(judged: dict[str, Any]) -> None:
@@ -97,14 +97,14 @@ def test_without_defects_in_both_halves_there_is_no_sound_protocol() -> None:
     predictions = random_predictions(3)
     masks = predictions.masks.copy()
     masks[np.flatnonzero(predictions.labels)[1:]] = False
-    assert score.judge(Predictions(**(vars(predictions) | {"masks": masks})))["sound"] is None
+    assert score.evaluate(Predictions(**(vars(predictions) | {"masks": masks})))["sound"] is None
 
 
 def test_maps_that_show_no_defect_are_refused_with_the_mend() -> None:
     predictions = random_predictions(3)
     none = Predictions(**(vars(predictions) | {"masks": np.zeros_like(predictions.masks)}))
     with pytest.raises(ReproError) as told:
-        score.judge(none)
+        score.evaluate(none)
     assert str(told.value) == (
         "grid/test/good/000.png: no defect lies inside the anomaly maps; use a larger center_crop"
     )

@@ -43,7 +43,7 @@ def not_tested(reason: str) -> Judgement:
 
 
 @dataclass(frozen=True)
-class Estimate:
+class Measured:
     """A metric over the seeds of a variant on a category, with its combined 95 % interval."""
 
     value: float
@@ -57,7 +57,7 @@ class Estimate:
         return Interval(low=round(self.low, 4), high=round(self.high, 4))
 
 
-def estimate(results: Results, variant: str, category: str, metric: str) -> Estimate:
+def estimate(results: Results, variant: str, category: str, metric: str) -> Measured:
     """Mean of a metric over seeds and the interval in which another run on other such images is expected.
 
     With m the mean over the k seeds, b- and b+ the mean distances from a seed's value to the ends of its bootstrap
@@ -75,7 +75,7 @@ def estimate(results: Results, variant: str, category: str, metric: str) -> Esti
     resolution = max(cell.resolution for cell in cells)
     below = max(math.hypot(fmean(max(v - end.low, 0) for v, end in zip(values, ends, strict=True)), error), resolution)
     above = max(math.hypot(fmean(max(end.high - v, 0) for v, end in zip(values, ends, strict=True)), error), resolution)
-    return Estimate(
+    return Measured(
         value=middle,
         low=max(middle - below, 0.0),
         high=min(middle + above, 1.0),

@@ -3,8 +3,8 @@
 import math
 
 from repro.claims.evidence import (
-    Estimate,
     Judgement,
+    Measured,
     as_published,
     categories_of,
     estimate,
@@ -99,23 +99,23 @@ def _variant(claim: Claim, published: Published, results: Results) -> str | Judg
     return lacking(results, variant, categories_of(claim)) or variant
 
 
-def _estimate(results: Results, variant: str, name: str) -> Estimate:
+def _estimate(results: Results, variant: str, name: str) -> Measured:
     _, category, metric = name.split(".")
     return estimate(results, variant, category, metric)
 
 
-def _within(value: float, found: Estimate) -> Judgement:
+def _within(value: float, found: Measured) -> Judgement:
     inside = found.interval.low <= value <= found.interval.high
     return Judgement(
         "reproduced" if inside else "not reproduced", f"{found.value:.4f}", found.value, found.interval, found.evidence
     )
 
 
-def _side(results: Results, variant: str, side: str | float) -> Estimate:
-    return _estimate(results, variant, side) if isinstance(side, str) else Estimate(side, side, side, 0.0, "")
+def _side(results: Results, variant: str, side: str | float) -> Measured:
+    return _estimate(results, variant, side) if isinstance(side, str) else Measured(side, side, side, 0.0, "")
 
 
-def gap(left: Estimate, right: Estimate) -> tuple[float, Interval, float]:
+def gap(left: Measured, right: Measured) -> tuple[float, Interval, float]:
     """Left less right, its interval, and one image's worth."""
     difference = left.value - right.value
     low = difference - math.hypot(left.value - left.low, right.high - right.value)

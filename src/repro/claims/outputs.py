@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from repro.claims import numbers
-from repro.claims.evidence import Estimate, Judgement, estimate, not_tested
+from repro.claims.evidence import Judgement, Measured, estimate, not_tested
 from repro.claims.published import Claim, Published, siblings
 from repro.records.metrics import Interval
 from repro.records.results import CellRecord, Results
@@ -29,7 +29,7 @@ class Known:
     value: float
     bounds: Interval
     #: Over the test images.
-    estimate: Estimate
+    estimate: Measured
     #: Whether the outputs hold what the metric is made of.
     seen: bool
 
@@ -149,7 +149,7 @@ def _side(outputs: Results, side: str | float) -> Known | Judgement:
     if isinstance(side, str):
         return _known(outputs, side)
     exact = Interval(low=side, high=side)
-    return Known("", side, exact, Estimate(side, side, side, 0.0, ""), seen=True)
+    return Known("", side, exact, Measured(side, side, side, 0.0, ""), seen=True)
 
 
 def _holds(known: Known, published: float) -> bool:

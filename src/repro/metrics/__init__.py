@@ -1,1 +1,1 @@
-"""Arrays in, numbers out: detection metrics, their intervals, leak-free thresholds, ranking."""
+"""Detection metrics, their intervals, leak-free thresholds and ranking metrics, computed on arrays."""

@@ -1,10 +1,10 @@
-"""Bootstrap: per-image counts of scores in, 95 % intervals of metrics out.
+"""Stratified bootstrap over images: 95 % intervals of the image and pixel metrics.
 
-Images are what is drawn again, 2,000 times with replacement, normal and anomalous ones apart, so that every resample
-holds as many of each as the test set. A pixel is never drawn alone: those of one image are not independent. What an
-image contributes is kept as counts over bins of the score, of anomalous and of normal items, so that a resample is
-a sum of rows and all resamples are one product of matrices. For image metrics each distinct score is its own bin, and
-nothing is lost; for pixel metrics `BINS` bins hold equal shares of the pixels, and `discretisation` bounds the loss.
+Images are resampled 2,000 times with replacement, normal and anomalous ones separately, so that every resample has as
+many of each as the test set. Pixels are resampled with their image, because pixels of an image are not independent.
+Each image is reduced to counts over bins of the score, so that a resample is a weighted sum of rows and all resamples
+are one matrix product. For image metrics each distinct score is a bin and nothing is lost; for pixel metrics there are
+at most `BINS` bins, and `discretisation` bounds the error.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,9 +18,9 @@ from repro.records.metrics import Interval
 
 RESAMPLES = 2000
 SEED = 20261124
-#: Half of them hold equal shares of all pixels, half equal shares of the anomalous ones.
+#: Half of the edges are quantiles of all pixels, half of the anomalous pixels.
 BINS = 4096
-#: Resamples at a time: memory stays below 100 MB.
+#: Resamples per matrix product: memory stays below 100 MB.
 CHUNK = 100
 LEVEL = 0.95
 #: False positive rate up to which AU-PRO is integrated.
@@ -31,22 +31,22 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Counts:
-    """What each image adds to each bin of the score; bins ascend."""
+    """Per-image histograms of the score, over ascending bins."""
 
     #: [N, B], anomalous items.
     positives: Floats
     #: [N, B], normal items.
     negatives: Floats
-    #: [B], the least score of each bin.
+    #: [B], the lowest score of each bin.
     edges: NDArray[np.float32]
-    #: [N, B], of each ground-truth region 1 over its size for each of its pixels; None for image metrics.
+    #: [N, B], sum over pixels of 1 / size of their ground-truth region; None for image metrics.
     overlap: Floats | None = None
-    #: [N], ground-truth regions; None for image metrics.
+    #: [N], number of ground-truth regions; None for image metrics.
     regions: Floats | None = None
 
 
 def image_counts(scores: NDArray[np.float32], labels: NDArray[np.bool_]) -> Counts:
-    """Each distinct score of `scores` [N] is a bin: nothing is lost."""
+    """Count the images of `scores` [N] and `labels` [N]; each distinct score is a bin."""
     edges, bins = np.unique(scores, return_inverse=True)
     rows = np.zeros((len(scores), len(edges)))
     rows[np.arange(len(scores)), bins] = 1.0
@@ -55,9 +55,9 @@ def image_counts(scores: NDArray[np.float32], labels: NDArray[np.bool_]) -> Coun
 
 
 def pixel_counts(maps: NDArray[np.float32], masks: NDArray[np.bool_]) -> Counts:
-    """Counts of the pixels of maps and masks [N, H, W] in at most `BINS` bins; regions as `metrics.aupro` has them."""
-    shares = np.arange(BINS // 2) / (BINS // 2)
-    edges = np.unique(np.concatenate([_quantiles(maps.ravel(), shares), _quantiles(maps[masks], shares)]))
+    """Count the pixels of maps and masks [N, H, W] in at most `BINS` bins; regions are those of `detection.aupro`."""
+    levels = np.arange(BINS // 2) / (BINS // 2)
+    edges = np.unique(np.concatenate([_quantiles(maps.ravel(), levels), _quantiles(maps[masks], levels)]))
     count = len(edges)
     positives, negatives, overlap = (np.zeros((len(maps), count)) for _ in range(3))
     regions = np.zeros(len(maps))
@@ -66,92 +66,93 @@ def pixel_counts(maps: NDArray[np.float32], masks: NDArray[np.bool_]) -> Counts:
         positives[row] = np.bincount(bins[mask], minlength=count)
         negatives[row] = np.bincount(bins[~mask], minlength=count)
         components, regions[row] = label(mask, structure=np.ones((3, 3)))
-        weights = 1.0 / np.bincount(components.ravel())[components[mask]]
-        overlap[row] = np.bincount(bins[mask], weights=weights, minlength=count)
+        shares_of_region = 1.0 / np.bincount(components.ravel())[components[mask]]
+        overlap[row] = np.bincount(bins[mask], weights=shares_of_region, minlength=count)
     return Counts(positives, negatives, edges, overlap, regions)
 
 
-def _quantiles(values: NDArray[np.float32], shares: Floats) -> NDArray[np.float32]:
-    """Values at these shares of the order, without interpolation: every edge is a score that occurs."""
-    return np.sort(values)[(shares * len(values)).astype(np.int64)]
+def _quantiles(values: NDArray[np.float32], levels: Floats) -> NDArray[np.float32]:
+    """Quantiles without interpolation, so that every edge is a score that occurs."""
+    return np.sort(values)[(levels * len(values)).astype(np.int64)]
 
 
 def discretisation(counts: Counts) -> float:
-    """The most by which binning can move the AUROC: half the share of pairs, anomalous and normal, within one bin."""
+    """Bound on the error of the AUROC by binning: half the share of (anomalous, normal) pairs that share a bin."""
     positives, negatives = counts.positives.sum(0), counts.negatives.sum(0)
     return float((positives * negatives).sum() / (2 * positives.sum() * negatives.sum()))
 
 
-def weights(strata: NDArray[np.int64], resamples: int = RESAMPLES, seed: int = SEED) -> NDArray[np.int64]:
-    """How often each image is in each resample, [R, N]; images with one number in `strata` [N] are drawn apart."""
+def resample(strata: NDArray[np.int64], resamples: int = RESAMPLES, seed: int = SEED) -> NDArray[np.int64]:
+    """Draw how often each image is in each resample, [R, N], separately in each stratum of `strata` [N]."""
     random = np.random.default_rng(seed)
-    drawn = np.zeros((resamples, len(strata)), np.int64)
+    weights = np.zeros((resamples, len(strata)), np.int64)
     for stratum in np.unique(strata):
         members = np.flatnonzero(strata == stratum)
-        # Equal chances make the counts of one resample multinomial.
-        drawn[:, members] = random.multinomial(len(members), np.full(len(members), 1 / len(members)), size=resamples)
-    return drawn
+        # Counts of a draw with replacement are multinomial.
+        weights[:, members] = random.multinomial(len(members), np.full(len(members), 1 / len(members)), size=resamples)
+    return weights
 
 
 @dataclass(frozen=True)
 class Curve:
-    """Operating points of R resamples, at thresholds that ascend over the bins."""
+    """Operating points of R resamples, at thresholds ascending over the bins."""
 
-    #: [R, B], items with a score in the bin or above.
+    #: [R, B], weight of the items at or above the bin.
     true_positives: Floats
     false_positives: Floats
-    #: [R, B], whether any item lies in the bin, so that its edge is a score that occurs.
+    #: [R, B], whether the resample has an item in the bin.
     occupied: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, counts: Counts, drawn: NDArray[np.int64]) -> "Curve":
-        """The curve of each row of `drawn` [R, N]."""
-        positives, negatives = drawn @ counts.positives, drawn @ counts.negatives
-        return cls(_from_above(positives), _from_above(negatives), positives + negatives > 0)
+    def from_counts(cls, counts: Counts, weights: NDArray[np.int64]) -> "Curve":
+        """Build the curve of each resample of `weights` [R, N]."""
+        positives, negatives = weights @ counts.positives, weights @ counts.negatives
+        return cls(_cumulate_down(positives), _cumulate_down(negatives), positives + negatives > 0)
 
     def f1(self) -> Floats:
-        """F1 of `score >= edge`, [R, B]; -1 at edges that no item of the resample has."""
+        """F1 of `score >= edge`, [R, B]; -1 at empty bins."""
         total = self.true_positives[:, :1]
         values = 2 * self.true_positives / np.maximum(self.true_positives + self.false_positives + total, 1)
         return np.where(self.occupied, values, -1.0)
 
-    def best(self) -> NDArray[np.int64]:
-        """The lowest bin of highest F1, [R]."""
+    def best_bin(self) -> NDArray[np.int64]:
+        """Index of the lowest bin with the highest F1, [R]."""
         return np.argmax(self.f1(), axis=1)
 
     def auroc(self) -> Floats:
-        """Area under the receiver operating characteristic; items of one bin are ties, [R]."""
+        """Area under the ROC curve, [R]; items of a bin are ties."""
         x, y = self._rates()
         return _area(x, y)
 
     def average_precision(self) -> Floats:
-        """Mean precision over the steps of recall, as scikit-learn has it, [R]."""
+        """Average precision as scikit-learn defines it, [R]."""
         _, recall = self._rates()
-        found = self.true_positives[:, ::-1]
-        precision = found / np.maximum(found + self.false_positives[:, ::-1], 1)
+        true_positives = self.true_positives[:, ::-1]
+        precision = true_positives / np.maximum(true_positives + self.false_positives[:, ::-1], 1)
         return (np.diff(recall, axis=1) * precision).sum(axis=1)
 
     def pro(self, overlap: Floats, regions: Floats) -> Floats:
-        """Area under per-region overlap up to `PRO_LIMIT`, over it; overlap [R, B] and regions [R] of the resamples."""
+        """AU-PRO up to a false positive rate of `PRO_LIMIT`, [R], from overlap [R, B] and regions [R]."""
         x, _ = self._rates()
-        y = np.concatenate([np.zeros((len(x), 1)), _from_above(overlap)[:, ::-1] / regions[:, None]], axis=1)
-        # Cut off every step at the limit: its width, and its height there by interpolation.
+        y = np.concatenate([np.zeros((len(x), 1)), _cumulate_down(overlap)[:, ::-1] / regions[:, None]], axis=1)
+        # Cut every step at the limit; its height there is interpolated.
         width = np.diff(np.minimum(x, PRO_LIMIT), axis=1)
-        whole = np.diff(x, axis=1)
-        share = np.divide(width, whole, out=np.zeros_like(width), where=whole > 0)
+        uncut = np.diff(x, axis=1)
+        share = np.divide(width, uncut, out=np.zeros_like(width), where=uncut > 0)
         left, right = y[:, :-1], y[:, :-1] + share * np.diff(y, axis=1)
         return np.minimum((width * (left + right) / 2).sum(axis=1) / PRO_LIMIT, 1.0)
 
     def _rates(self) -> tuple[Floats, Floats]:
-        """False and true positive rate from the highest threshold down, beginning with zero, [R, B + 1]."""
-        sides = []
-        for values in (self.false_positives, self.true_positives):
-            falling = values[:, ::-1] / values[:, :1]
-            sides.append(np.concatenate([np.zeros((len(values), 1)), falling], axis=1))
-        return sides[0], sides[1]
+        """False and true positive rates from the highest threshold down, starting at zero, [R, B + 1]."""
+        return _rate(self.false_positives), _rate(self.true_positives)
 
 
-def _from_above(values: Floats) -> Floats:
+def _rate(cumulated: Floats) -> Floats:
+    rates = cumulated[:, ::-1] / cumulated[:, :1]
+    return np.concatenate([np.zeros((len(rates), 1)), rates], axis=1)
+
+
+def _cumulate_down(values: Floats) -> Floats:
     return np.cumsum(values[:, ::-1], axis=1)[:, ::-1]
 
 
@@ -159,48 +160,48 @@ def _area(x: Floats, y: Floats) -> Floats:
     return (np.diff(x, axis=1) * (y[:, :-1] + y[:, 1:]) / 2).sum(axis=1)
 
 
-def image_metrics(counts: Counts, drawn: NDArray[np.int64]) -> dict[str, Floats]:
-    """The image metrics of each row of `drawn` [R, N], as `metrics.metrics` defines them, but without the clamping."""
-    curve = Curve.of(counts, drawn)
+def image_metrics(counts: Counts, weights: NDArray[np.int64]) -> dict[str, Floats]:
+    """Image metrics of each resample of `weights` [R, N], as `detection.metrics` defines them but without clamping."""
+    curve = Curve.from_counts(counts, weights)
     f1 = curve.f1()
-    # anomalib calls anomalous what lies above the threshold: the next higher score that occurs.
+    # anomalib predicts anomalous for `score > threshold`, which is `score >= t` at the next higher score t.
     above = np.concatenate([f1[:, 1:], np.zeros((len(f1), 1))], axis=1)
-    best = curve.best()
+    best = curve.best_bin()
     strict = np.zeros(len(best))
-    for row, place in enumerate(best):
-        later = above[row, place:]
-        strict[row] = later[later >= 0][0]
+    for row, bin_ in enumerate(best):
+        higher = above[row, bin_:]
+        strict[row] = higher[higher >= 0][0]
     return {"image_auroc": curve.auroc(), "image_f1": strict, "image_ap": curve.average_precision()}
 
 
-def pixel_metrics(counts: Counts, drawn: NDArray[np.int64]) -> dict[str, Floats]:
-    """The pixel metrics of each row of `drawn` [R, N], to within the discretisation."""
+def pixel_metrics(counts: Counts, weights: NDArray[np.int64]) -> dict[str, Floats]:
+    """Pixel metrics of each resample of `weights` [R, N], up to the error of binning."""
     assert counts.overlap is not None and counts.regions is not None
-    curve = Curve.of(counts, drawn)
+    curve = Curve.from_counts(counts, weights)
     return {
         "pixel_auroc": curve.auroc(),
         "pixel_f1": curve.f1().max(axis=1),
         "pixel_ap": curve.average_precision(),
-        "aupro": curve.pro(drawn @ counts.overlap, drawn @ counts.regions),
+        "aupro": curve.pro(weights @ counts.overlap, weights @ counts.regions),
     }
 
 
-def chunks(drawn: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    """`drawn` [R, N] in parts of `CHUNK` rows."""
-    for start in range(0, len(drawn), CHUNK):
-        yield drawn[start : start + CHUNK]
+def chunks(weights: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """Split `weights` [R, N] into parts of at most `CHUNK` rows."""
+    for start in range(0, len(weights), CHUNK):
+        yield weights[start : start + CHUNK]
 
 
 def intervals(
-    measure: Callable[[Counts, NDArray[np.int64]], dict[str, Floats]], counts: Counts, drawn: NDArray[np.int64]
+    measure: Callable[[Counts, NDArray[np.int64]], dict[str, Floats]], counts: Counts, weights: NDArray[np.int64]
 ) -> dict[str, Interval]:
-    """The central 95 % of each metric over the resamples; those without an anomalous item are left out."""
-    usable = drawn[(drawn @ counts.positives.sum(axis=1)) > 0]
+    """Central 95 % of each metric over the resamples; resamples without an anomalous item are left out."""
+    usable = weights[(weights @ counts.positives.sum(axis=1)) > 0]
     parts = [measure(counts, part) for part in chunks(usable)]
     return {name: interval(np.concatenate([part[name] for part in parts])) for name in parts[0]}
 
 
 def interval(values: Floats) -> Interval:
-    """The central 95 % of `values` [R], in 4 decimals: the resamples leave no more."""
+    """Central 95 % of `values` [R], rounded to 4 decimals: 2,000 resamples determine no more."""
     low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Interval(low=round(float(low), 4), high=round(float(high), 4))

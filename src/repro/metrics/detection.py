@@ -1,6 +1,6 @@
-"""Metrics: numpy arrays to numbers, as the published study and anomalib define them.
+"""Detection metrics as the published study and anomalib define them, computed on numpy arrays.
 
-Scores and maps are float32 and raw, in the model's own units. `labels` and `masks` are True where anomalous.
+Scores and maps are float32 and raw, in the units of the model. `labels` and `masks` are True where anomalous.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ DECIMALS = 6
 
 
 def thresholds(predictions: Predictions) -> Thresholds:
-    """The thresholds that maximise F1 on these very images: the published study's choice, and its leak."""
+    """Choose the thresholds that maximise F1 on the same images, as the published study does; this is its leak."""
     return Thresholds(
         image=float(best_threshold(predictions.scores, predictions.labels)),
         pixel=float(best_threshold(predictions.maps.ravel(), predictions.masks.ravel())),
@@ -22,18 +22,18 @@ def thresholds(predictions: Predictions) -> Thresholds:
 
 
 def best_threshold(scores: Floats, truth: Bools) -> np.float32:
-    """The lowest score t among `scores` [N] for which F1 of `score >= t` is highest."""
+    """Find the lowest score t among `scores` [N] for which F1 of `score >= t` is highest."""
     precision, recall, candidates = precision_recall_curve(truth, scores)
     f1 = 2 * precision * recall / (precision + recall + 1e-10)
-    # The curve ends with precision 1 and recall 0, to which no score belongs.
+    # The last point, precision 1 and recall 0, has no threshold.
     return np.float32(candidates[np.argmax(f1[:-1])])
 
 
 def normalise(values: Floats, threshold: float) -> Floats:
-    """anomalib's normalisation: `threshold` goes to 0.5, the range of `values` to width 1, clamped to [0, 1].
+    """Normalise as anomalib does: map `threshold` to 0.5 and the range of `values` to width 1, clamp to [0, 1].
 
-    Source: anomalib 2.7, `PostProcessor._normalize`. Clamping makes equal what was not, so that areas under
-    curves of normalised values differ from those of raw ones.
+    Source: anomalib 2.7, `PostProcessor._normalize`. Clamping creates ties, so that areas under curves of normalised
+    values differ from those of raw ones.
     """
     low, high = np.float32(values.min()), np.float32(values.max())
     if low == high:
@@ -43,13 +43,13 @@ def normalise(values: Floats, threshold: float) -> Floats:
 
 
 def metrics(predictions: Predictions) -> Metrics:
-    """All metrics of a cell under the published protocol; the four published ones equal anomalib's Evaluator."""
+    """Compute all metrics of a cell under the published protocol; the four published ones equal anomalib's."""
     chosen = thresholds(predictions)
     scores = normalise(predictions.scores, chosen.image)
     maps = normalise(predictions.maps, chosen.pixel)
     return Metrics(
         image_auroc=rounded(roc_auc_score(predictions.labels, scores)),
-        # anomalib predicts "anomalous" only above the threshold: the image that set it is lost.
+        # anomalib predicts anomalous only above the threshold, so that the image that set it is missed.
         image_f1=rounded(f1(scores > 0.5, predictions.labels)),
         pixel_auroc=rounded(roc_auc_score(predictions.masks.ravel(), maps.ravel())),
         pixel_f1=rounded(f1(maps > 0.5, predictions.masks)),
@@ -60,7 +60,7 @@ def metrics(predictions: Predictions) -> Metrics:
 
 
 def raw_metrics(predictions: Predictions) -> RawMetrics:
-    """The four published metrics on raw values, F1 at its maximum over `score >= threshold`."""
+    """Compute the four published metrics on raw values, with the highest F1 over `score >= threshold`."""
     chosen = thresholds(predictions)
     return RawMetrics(
         image_auroc=rounded(roc_auc_score(predictions.labels, predictions.scores)),
@@ -71,23 +71,23 @@ def raw_metrics(predictions: Predictions) -> RawMetrics:
 
 
 def f1(predicted: Bools, truth: Bools) -> float:
-    """F1 of `predicted` against `truth`, any equal shapes; 0 where nothing is predicted rightly."""
+    """Compute F1 of `predicted` against `truth`, of any equal shapes; 0 without a true positive."""
     hits = int(np.count_nonzero(predicted & truth))
     marked = int(np.count_nonzero(predicted)) + int(np.count_nonzero(truth))
     return 2 * hits / max(marked, 1)
 
 
 def aupro(maps: Floats, masks: Bools, limit: float = 0.3) -> float:
-    """Area under the per-region overlap curve up to a false positive rate of `limit`, divided by `limit`.
+    """Compute the area under the per-region overlap curve up to a false positive rate of `limit`, divided by `limit`.
 
-    Regions are the 8-connected components of the masks [N, H, W]; each weighs the same, whatever its size. Every value
-    that occurs is a threshold, equal values are one, the rate is over the normal pixels of all images, and between two
-    thresholds the curve is straight. All in float64. At least one region and one normal pixel are needed.
+    Regions are the 8-connected components of the masks [N, H, W], with equal weight whatever their size. Every distinct
+    value of the maps is a threshold, the false positive rate is over the normal pixels of all images, and the curve is
+    linear between thresholds. All in float64. Needs at least one region and one normal pixel.
 
-    anomalib 2.7's AUPRO has the same regions, thresholds and interpolation on a CPU. It differs in precision, for its
-    curve is float32: by less than 2e-7 in the cells of the embedded study. By its source it differs as well on a GPU,
-    where labelling stops after 1,000 steps, which a long winding region may exceed, and in giving 0 where there is no
-    region or no normal pixel. Source: Bergmann et al., IJCV 129, 2021, section 5.2.
+    anomalib 2.7's AUPRO has the same regions, thresholds and interpolation on a CPU, but a float32 curve: it differs by
+    less than 2e-7 in the cells of the embedded study. By its source it also differs on a GPU, where labelling stops
+    after 1,000 steps, which a long winding region may exceed, and in returning 0 without a region or a normal pixel.
+    Source: Bergmann et al., IJCV 129, 2021, section 5.2.
     """
     weights = np.zeros(masks.shape, np.float64)
     regions = 0
@@ -98,12 +98,12 @@ def aupro(maps: Floats, masks: Bools, limit: float = 0.3) -> float:
         regions += count
     order = np.argsort(-maps.ravel(), kind="stable")
     descending = maps.ravel()[order]
-    # Equal values cannot be told apart by a threshold, so only the last of each run is a point of the curve.
+    # No threshold separates equal values, so only the last of each run is a point of the curve.
     points = np.append(descending[1:] != descending[:-1], True)
     normal = ~masks.ravel()[order]
     false_positives = np.concatenate(([0.0], np.cumsum(normal)[points] / int(normal.sum())))
     overlap = np.concatenate(([0.0], np.cumsum(weights.ravel()[order])[points] / regions))
-    # The curve arrives at the limit on the step that reaches it; what it rises by at that very rate has no width.
+    # Interpolate on the step that reaches the limit; a rise at exactly the limit has no width.
     end = int(np.searchsorted(false_positives, limit))
     step = (limit - false_positives[end - 1]) / (false_positives[end] - false_positives[end - 1])
     height = overlap[end - 1] + step * (overlap[end] - overlap[end - 1])
@@ -112,5 +112,5 @@ def aupro(maps: Floats, masks: Bools, limit: float = 0.3) -> float:
 
 
 def rounded(value: float) -> float:
-    """As results.json keeps a number."""
+    """Round to the decimals of results.json."""
     return round(float(value), DECIMALS)

@@ -1,7 +1,7 @@
-"""Ranking: which of what came back is relevant, in order, to precision, recall and average precision, and to chance.
+"""Ranking metrics of a similarity search: precision, recall and average precision, measured and by chance.
 
-Relevant to a query is an image of its defect type, `good` among them. A query to which nothing that may come back is
-relevant has no recall and is left out. Chance is exact: the mean over all orders of what may come back.
+An image is relevant to a query of the same defect type; `good` is such a type. A query without a relevant candidate has
+no recall and is left out. Chance is exact: the mean over all orders of the candidates.
 """
 
 from collections.abc import Sequence
@@ -15,31 +15,32 @@ DECIMALS = 6
 
 
 def measured(rankings: Sequence[Sequence[bool]]) -> RankingScores:
-    """Means over queries; each ranking holds all that may come back, best first, True where it is relevant."""
-    return _mean([_one(np.asarray(ranking, float)) for ranking in rankings if any(ranking)])
+    """Average over queries; each ranking lists all candidates, best first, True where relevant."""
+    return _mean([_scores(np.asarray(ranking, float)) for ranking in rankings if any(ranking)])
 
 
 def chance(rankings: Sequence[Sequence[bool]]) -> RankingScores:
-    """What the same queries get from an order drawn at random."""
-    return _mean([_random(len(ranking), sum(ranking)) for ranking in rankings if any(ranking)])
+    """Average over the same queries the expected scores of a random order."""
+    return _mean([_expected_scores(len(ranking), sum(ranking)) for ranking in rankings if any(ranking)])
 
 
-def _one(relevant: np.ndarray) -> tuple[float, ...]:
-    found = np.cumsum(relevant)
-    precision = found / np.arange(1, len(relevant) + 1)
+def _scores(relevant: np.ndarray) -> tuple[float, ...]:
+    hits = np.cumsum(relevant)
+    precision = hits / np.arange(1, len(relevant) + 1)
     depth = min(DEPTH, len(relevant))
-    return relevant[0], precision[depth - 1], (precision * relevant).sum() / found[-1], found[depth - 1] / found[-1]
+    return relevant[0], precision[depth - 1], (precision * relevant).sum() / hits[-1], hits[depth - 1] / hits[-1]
 
 
-def _random(count: int, relevant: int) -> tuple[float, ...]:
-    """Of `count` in random order, `relevant` of them relevant: precision at 1 and 5, average precision, recall at 5.
+def _expected_scores(count: int, relevant: int) -> tuple[float, ...]:
+    """Expected precision at 1 and 5, average precision and recall at 5 of `count` candidates in random order.
 
-    The mean average precision is the sum over places k of 1/(n k) (1 + (k - 1)(r - 1)/(n - 1)): a place is relevant
-    with chance r/n, and each place before it then with (r - 1)/(n - 1).
+    With n candidates, r of them `relevant`, the expected average precision is the sum over ranks k of
+    1/(n k) (1 + (k - 1)(r - 1)/(n - 1)): rank k is relevant with probability r/n, and each rank before it is then
+    relevant with probability (r - 1)/(n - 1).
     """
-    places = np.arange(1, count + 1)
+    ranks = np.arange(1, count + 1)
     others = (relevant - 1) / (count - 1) if count > 1 else 0.0
-    average = ((1 + (places - 1) * others) / places).sum() / count
+    average = ((1 + (ranks - 1) * others) / ranks).sum() / count
     return relevant / count, relevant / count, average, min(DEPTH, count) / count
 
 

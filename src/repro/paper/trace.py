@@ -88,11 +88,9 @@ def follow(value: Followed, file: str, *parts: str) -> Followed:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, BaseModel):
-        made = value.model_copy()
-        for name in type(value).model_fields:
-            # Past pydantic, which would turn numbers that know more back into plain ones.
-            made.__dict__[name] = follow(getattr(value, name), file, *parts, name)
-        return made
+        # A copy is not validated, which would turn traced numbers back into plain ones.
+        fields = type(value).model_fields
+        return value.model_copy(update={name: follow(getattr(value, name), file, *parts, name) for name in fields})
     made = value
     if isinstance(value, dict):
         made = {key: follow(item, file, *parts, str(key)) for key, item in value.items()}

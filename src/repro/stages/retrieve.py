@@ -67,7 +67,7 @@ def retrieve(folder: RunFolder, study: Study, cell: Cell, qdrant_url: str | None
 
         without = found("nothing", np.ones((len(images), 1), np.float32))
         for name, (vectors, search) in features.items():
-            record = judge(vectors, images, found(name, vectors), without, shown, search)
+            record = evaluate(vectors, images, found(name, vectors), without, shown, search)
             records[name] = record.model_dump(mode="json")
     write_json(folder.cell(cell) / "hits.json", records)
 
@@ -173,7 +173,7 @@ def rankings(
     return found
 
 
-def judge(
+def evaluate(
     vectors: NDArray[np.float32], images: list[str], found: Found, without: Found, shown: list[str], shown_by: Search
 ) -> FeatureRecord:
     """What the rankings of a feature are worth.

@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 from repro.data.layout import defect_of
 from repro.errors import ReproError
 from repro.metrics import bootstrap
-from repro.metrics.crossfit import sound
+from repro.metrics.crossfit import cross_fit
 from repro.metrics.detection import aupro, best_threshold, f1, metrics, raw_metrics, rounded, thresholds
 from repro.metrics.ties import tie_bounds
 from repro.records.metrics import DefectRecord, Interval, MaximumRecord, TieBounds
@@ -25,21 +25,21 @@ def score(folder: RunFolder, cell: Cell) -> None:
     """Score a cell's predictions.npz into scores.json in its folder; recovered maps also between the bounds of ties."""
     predictions = load(folder.cell(cell) / "predictions.npz")
     recovered = (folder.cell(cell) / "recover.json").is_file()
-    write_json(folder.cell(cell) / "scores.json", judge(predictions, in_levels=recovered))
+    write_json(folder.cell(cell) / "scores.json", evaluate(predictions, in_levels=recovered))
 
 
-def judge(predictions: Predictions, *, in_levels: bool = False) -> dict[str, Any]:
+def evaluate(predictions: Predictions, *, in_levels: bool = False) -> dict[str, Any]:
     """Everything that results.json says of a cell's predictions; `in_levels` where maps were stored in 256 levels."""
     if not predictions.masks.any():
         raise ReproError(
             "no defect lies inside the anomaly maps", where=predictions.images[0], hint="use a larger center_crop"
         )
-    drawn = bootstrap.weights(predictions.labels.astype(np.int64))
+    drawn = bootstrap.resample(predictions.labels.astype(np.int64))
     images = bootstrap.image_counts(predictions.scores, predictions.labels)
     pixels = bootstrap.pixel_counts(predictions.maps, predictions.masks)
     intervals = bootstrap.intervals(bootstrap.image_metrics, images, drawn)
     intervals |= bootstrap.intervals(bootstrap.pixel_metrics, pixels, drawn)
-    fair = sound(predictions, images, pixels)
+    fair = cross_fit(predictions, images, pixels)
     digest = hashlib.sha256()
     for array in astuple(predictions):
         digest.update(np.ascontiguousarray(array).tobytes())
