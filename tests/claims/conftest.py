@@ -24,12 +24,12 @@ def results(tmp_path: Path) -> Results:
 @pytest.fixture
 def official(tmp_path: Path) -> Results:
     """Of the official data in the published configuration, with three seeds of each model."""
-    found = read(
+    results = read(
         example_report.build(tmp_path, categories=CATEGORIES, seeds=(0, 1, 2), official=True, source="folder").report
     )
-    efficientad = found.variants["efficientad"]
+    efficientad = results.variants["efficientad"]
     as_published = efficientad.model_copy(update={"settings": efficientad.settings | SETTINGS})
-    return found.model_copy(update={"variants": found.variants | {"efficientad": as_published}})
+    return results.model_copy(update={"variants": results.variants | {"efficientad": as_published}})
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ def test_every_cell_of_the_published_field_table_gets_a_verdict(results: Results
     assert wrong == {f"rf-{layer}-output" for layer in ("conv1", "avgpool1", "conv2", "avgpool2", "conv3", "conv4")}
 
 
-def test_a_network_of_the_published_sizes_would_bear_them_out(results: Results, by_claim: ByClaim) -> None:
+def test_a_network_of_the_published_sizes_reproduces_them(results: Results, by_claim: ByClaim) -> None:
     networks = results.receptive_field.networks
     padded = networks["small-padded"]
     layers = tuple(row.model_copy(update={"output": 256}) if row.name == "conv1" else row for row in padded.layers)
@@ -57,9 +57,9 @@ def test_a_wrong_cell_says_what_is_right_padded_and_as_trained(results: Results,
 def test_evidence_leads_to_the_value_in_the_results(
     name: str, request: pytest.FixtureRequest, by_claim: ByClaim
 ) -> None:
-    found: Results = request.getfixturevalue(name)
-    content = found.model_dump(mode="json")
-    for verdict in by_claim(found).values():
+    results: Results = request.getfixturevalue(name)
+    content = results.model_dump(mode="json")
+    for verdict in by_claim(results).values():
         assert (verdict.evidence is None) == (verdict.verdict == "not tested") == (verdict.reason is not None)
         at = content
         for part in (verdict.evidence or "study").split("."):
@@ -68,16 +68,17 @@ def test_evidence_leads_to_the_value_in_the_results(
 
 
 @pytest.mark.parametrize(
-    ("vectors", "lists", "told"), [(1, 1, "1 different list"), (1, 2, "2 different lists"), (2, 4, "4 different lists")]
+    ("vectors", "lists", "message"),
+    [(1, 1, "1 different list"), (1, 2, "2 different lists"), (2, 4, "4 different lists")],
 )
 def test_hits_that_label_and_sign_decide_refute_the_similarity(
-    results: Results, by_claim: ByClaim, vectors: int, lists: int, told: str
+    results: Results, by_claim: ByClaim, vectors: int, lists: int, message: str
 ) -> None:
     record = next(iter(results.retrieval.values())).published
     searches = tuple(search.model_copy(update={"distinct_hit_lists": lists}) for search in record.searches)
     judged = by_claim(change_published(results, distinct_vectors=vectors, searches=searches))
     assert judged["similar-broken-grid"].verdict == judged["similar-good-leather"].verdict == "refuted"
-    assert (judged["similar-broken-grid"].measured or "").startswith(f"at most {told} of hits for ")
+    assert (judged["similar-broken-grid"].measured or "").startswith(f"at most {message} of hits for ")
 
 
 def test_hits_of_a_feature_of_its_own_are_judged_by_their_type(results: Results, by_claim: ByClaim) -> None:
@@ -221,9 +222,9 @@ def test_arithmetic_of_another_network_is_refuted(results: Results, by_claim: By
     wrong = [Layer(row.name, row.kernel, 1, row.padding) for row in networks["small-padded"].layers]
     rows = tuple(
         LayerRecord(
-            **vars(one.layer), output=one.output, jump=one.jump, receptive_field=one.receptive_field, start=one.start
+            **vars(row.layer), output=row.output, jump=row.jump, receptive_field=row.receptive_field, start=row.start
         )
-        for one in fields(wrong, 256)
+        for row in fields(wrong, 256)
     )
     changed = networks | {"small-padded": networks["small-padded"].model_copy(update={"layers": rows})}
     field = results.receptive_field.model_copy(update={"networks": changed})

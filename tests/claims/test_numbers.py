@@ -28,10 +28,10 @@ def test_one_image_is_the_finest_difference(official: Results, with_metrics: Wit
     study = official.study.model_copy(update={"seeds": (0,)})
     one_seed = official.model_copy(update={"study": study, "cells": cells, "retrieval": {}})
     # An interval of no width, and one image in a hundred.
-    found = with_metrics(one_seed, {"patchcore/grid": {"image_auroc": 0.9031 + 0.0099}}, 0.0)
-    assert by_claim(found)["patchcore-grid-image-auroc"].verdict == "reproduced"
-    found = with_metrics(one_seed, {"patchcore/grid": {"image_auroc": 0.9031 + 0.0101}}, 0.0)
-    assert by_claim(found)["patchcore-grid-image-auroc"].verdict == "not reproduced"
+    changed = with_metrics(one_seed, {"patchcore/grid": {"image_auroc": 0.9031 + 0.0099}}, 0.0)
+    assert by_claim(changed)["patchcore-grid-image-auroc"].verdict == "reproduced"
+    changed = with_metrics(one_seed, {"patchcore/grid": {"image_auroc": 0.9031 + 0.0101}}, 0.0)
+    assert by_claim(changed)["patchcore-grid-image-auroc"].verdict == "not reproduced"
 
 
 def test_stand_ins_never_judge_a_score(results: Results, by_claim: ByClaim) -> None:
@@ -69,8 +69,8 @@ def test_an_order_holds_beyond_its_interval_only(
     official: Results, with_metrics: With, by_claim: ByClaim, leather: float, word: str
 ) -> None:
     values = {"grid": 0.8, "tile": 0.9, "leather": leather}
-    found = with_metrics(official, {f"patchcore/{name}": {"pixel_auroc": value} for name, value in values.items()})
-    verdict = by_claim(found)["patchcore-pixel-auroc-highest"]
+    changed = with_metrics(official, {f"patchcore/{name}": {"pixel_auroc": value} for name, value in values.items()})
+    verdict = by_claim(changed)["patchcore-pixel-auroc-highest"]
     assert verdict.verdict == word
     assert verdict.value == pytest.approx(leather - 0.9, abs=1e-6)
 
@@ -83,16 +83,16 @@ def test_the_lowest_must_be_the_published_category_and_value(
     official: Results, with_metrics: With, by_claim: ByClaim, grid: float, leather: float, word: str
 ) -> None:
     values = {"grid": grid, "tile": 0.6, "leather": leather}
-    found = with_metrics(official, {f"efficientad/{name}": {"pixel_f1": value} for name, value in values.items()})
-    assert by_claim(found)["efficientad-pixel-f1-lowest"].verdict == word
+    changed = with_metrics(official, {f"efficientad/{name}": {"pixel_f1": value} for name, value in values.items()})
+    assert by_claim(changed)["efficientad-pixel-f1-lowest"].verdict == word
 
 
 def test_another_lowest_category_is_named_with_its_value(
     official: Results, with_metrics: With, by_claim: ByClaim
 ) -> None:
     values = {"grid": 0.1, "tile": 0.6, "leather": 0.42}
-    found = with_metrics(official, {f"efficientad/{name}": {"pixel_f1": value} for name, value in values.items()})
-    verdict = by_claim(found)["efficientad-pixel-f1-lowest"]
+    changed = with_metrics(official, {f"efficientad/{name}": {"pixel_f1": value} for name, value in values.items()})
+    verdict = by_claim(changed)["efficientad-pixel-f1-lowest"]
     assert (verdict.measured, verdict.value) == ("0.1000, on grid", pytest.approx(0.1))
     assert verdict.interval and verdict.interval.low <= 0.1 <= verdict.interval.high
     assert verdict.evidence == "cells.efficientad/grid/seed0.metrics.pixel_f1"
@@ -111,10 +111,10 @@ def test_an_order_takes_both_an_interval_above_nought_and_one_image(
     official: Results, with_metrics: With, by_claim: ByClaim, leather: float, half_width: float
 ) -> None:
     values = {"grid": 0.8, "tile": 0.9, "leather": leather}
-    found = with_metrics(
+    changed = with_metrics(
         official, {f"patchcore/{name}": {"pixel_auroc": value} for name, value in values.items()}, half_width
     )
-    verdict = by_claim(found)["patchcore-pixel-auroc-highest"]
+    verdict = by_claim(changed)["patchcore-pixel-auroc-highest"]
     assert verdict.verdict == "not reproduced"
     assert verdict.interval and verdict.interval.low < leather - 0.9 < verdict.interval.high
     assert verdict.evidence == "cells.patchcore/leather/seed0.metrics.pixel_auroc"
@@ -155,8 +155,8 @@ def test_the_size_of_defects_is_not_tested_where_the_cells_that_see_it_are_missi
 def test_the_intervals_of_two_sides_add_as_squares() -> None:
     left = Measured(value=0.9, low=0.86, high=0.93, resolution=0.01, evidence="left")
     right = Measured(value=0.7, low=0.61, high=0.74, resolution=0.02, evidence="right")
-    gap, interval, resolution = numbers.gap(left, right)
-    assert (gap, resolution) == (0.2, 0.02)
+    difference, interval, resolution = numbers.subtract(left, right)
+    assert (difference, resolution) == (0.2, 0.02)
     # Below: the left side falls by 0.04, the right rises by 0.04. Above: 0.03 and 0.09.
     assert interval.low == round(0.2 - math.sqrt(0.0032), 4) == 0.1434
     assert interval.high == round(0.2 + math.sqrt(0.009), 4) == 0.2949
@@ -172,16 +172,16 @@ def test_an_order_names_the_pair_that_is_least_certain(
     official: Results, with_metrics: With, by_claim: ByClaim
 ) -> None:
     values = {"grid": 0.8, "tile": 0.9, "leather": 0.99}
-    found = by_claim(
+    verdicts = by_claim(
         with_metrics(
-            official, {f"patchcore/{name}": {"pixel_auroc": one, "image_f1": one} for name, one in values.items()}
+            official, {f"patchcore/{name}": {"pixel_auroc": value, "image_f1": value} for name, value in values.items()}
         )
     )
     words = "least certain: pixel AUROC on leather less pixel AUROC on tile is 0.0900, one image 0.0100"
-    assert found["patchcore-pixel-auroc-highest"].measured == words
+    assert verdicts["patchcore-pixel-auroc-highest"].measured == words
     # A number that a sentence names has neither interval nor image.
     words = "least certain: image F1 on grid less 0.86 is -0.0600, one image 0.0100"
-    assert found["patchcore-image-f1-above"].measured == words
+    assert verdicts["patchcore-image-f1-above"].measured == words
 
 
 def test_no_map_of_whole_images_leaves_the_size_of_defects_untested(official: Results, by_claim: ByClaim) -> None:

@@ -46,7 +46,7 @@ def test_every_score_and_sentence_about_scores_gets_a_verdict(outputs: Results, 
     assert sum(verdict.verdict == "not tested" for verdict in judged(outputs).values()) <= 5
 
 
-def test_a_training_on_stand_ins_judges_no_score_beside_the_outputs(outputs: Results, judged: Judged) -> None:
+def test_a_training_on_stand_ins_judges_no_score(outputs: Results, judged: Judged) -> None:
     verdict = judged(outputs)["efficientad-grid-image-auroc"]
     assert verdict.retraining is not None
     assert (verdict.retraining.verdict, verdict.retraining.reason) == ("not tested", "stand-in data")

@@ -29,7 +29,7 @@ def test_every_claim_has_a_place_a_rule_and_what_it_needs(source: Published) -> 
     assert all(claim.statement.endswith(".") and claim.needs and claim.published for claim in source.claims)
 
 
-def test_the_published_tables_bear_out_the_sentences_about_them(source: Published) -> None:
+def test_the_published_tables_support_the_claims_about_them(source: Published) -> None:
     sentences = {claim.id: source.holds(claim) for claim in source.claims if claim.greater or claim.lowest}
     assert len(sentences) == 10
     assert set(sentences.values()) == {True}
@@ -54,7 +54,7 @@ def test_a_claim_on_code_has_no_table_to_agree_with(source: Published) -> None:
     assert [source.holds(claim) for claim in source.claims if claim.id == "blur"] == [None]
 
 
-def test_published_values_stand_in_no_other_module() -> None:
+def test_published_values_are_in_no_other_module() -> None:
     values = {f"{value:.4f}" for value in published().scores.values()}
     for path in (PROJECT_ROOT / "src" / "repro").rglob("*.py"):
         assert not values & set(re.findall(r"0\.\d{4}", path.read_text(encoding="utf-8"))), path
@@ -69,7 +69,7 @@ def edited(folder: Path, old: str, new: str) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
         ('rule = "blur"', 'rule = "sharpen"', "blur: no rule sharpen with a text"),
         ('id = "efficientnet"', 'id = "blur"', "blur is claimed twice"),
@@ -92,9 +92,11 @@ def edited(folder: Path, old: str, new: str) -> Path:
         ("[receptive_field]", "[receptive_fields]", "receptive_field: Field required"),
     ],
 )
-def test_a_claim_that_cannot_be_judged_is_told_with_its_place(tmp_path: Path, old: str, new: str, told: str) -> None:
+def test_a_claim_that_cannot_be_judged_is_refused_with_its_place(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
     path = edited(tmp_path, old, new)
-    with pytest.raises(ReproError, match=re.escape(told)) as error:
+    with pytest.raises(ReproError, match=re.escape(message)) as error:
         published(path)
     assert str(error.value).startswith(f"{path}: ")
     assert str(error.value).endswith("; correct the file of claims")

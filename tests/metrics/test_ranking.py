@@ -20,7 +20,7 @@ def test_chance_is_the_mean_over_all_orders(count: int, relevant: int) -> None:
     ranking = [True] * relevant + [False] * (count - relevant)
     every = [measured([order]) for order in permutations(ranking)]
     for name, value in chance([ranking]):
-        assert value == pytest.approx(fmean(getattr(one, name) for one in every), abs=1e-5), name
+        assert value == pytest.approx(fmean(getattr(scores, name) for scores in every), abs=1e-5), name
 
 
 def test_a_query_to_which_nothing_is_relevant_is_left_out() -> None:
@@ -28,6 +28,6 @@ def test_a_query_to_which_nothing_is_relevant_is_left_out() -> None:
     assert chance([[False, False], [True, False]]) == chance([[True, False]])
 
 
-def test_without_any_query_to_judge_every_measure_is_nought() -> None:
+def test_without_a_query_to_score_every_metric_is_zero() -> None:
     for scores in (measured([]), measured([[False, False]]), chance([[False]])):
         assert {value for _, value in scores} == {0.0}

@@ -1,1 +1,1 @@
-"""Claims of the published study: read, judged on a results.json, written to verdicts.json."""
+"""Claims of the published study and the rules that judge them on a results.json."""

@@ -1,39 +1,41 @@
-"""Code: claims on what the published code does, judged on every study by what running it showed."""
+"""Rules for claims on the published code, judged on every study by what running the code showed."""
 
-from repro.claims.evidence import Judgement, as_published, not_tested, of_protocol
+from repro.claims.evidence import Judgement, not_tested, published_protocol, published_variant
 from repro.claims.published import Claim, Published
 from repro.records.results import Results
 from repro.records.retrieval import SIGNS
 
 
 def similarity(claim: Claim, published: Published, results: Results) -> Judgement:
-    """Whether label and sign alone decide the published hits; else whether they are of the query's type."""
+    """Judge whether the published hits are of the query's type; refuted where label and sign alone decide them."""
     del published
-    names = of_protocol(results, claim.model)
-    found = {key: one.published for key, one in results.retrieval.items() if results.cells[key].variant in names}
-    if not found:
+    variants = published_protocol(results, claim.model)
+    features = {
+        key: record.published for key, record in results.retrieval.items() if results.cells[key].variant in variants
+    }
+    if not features:
         return not_tested("no similarity search with this model in the published protocol")
-    searches = {key: one.search(label_filter=True, self_match=True) for key, one in found.items()}
-    most = max(found, key=lambda key: searches[key].distinct_hit_lists)
-    lists, points = searches[most].distinct_hit_lists, found[most].points
+    searches = {key: feature.search(label_filter=True, self_match=True) for key, feature in features.items()}
+    most = max(features, key=lambda key: searches[key].distinct_hit_lists)
+    lists, points = searches[most].distinct_hit_lists, features[most].points
     assert claim.query
-    shown = [query for one in found.values() for query in one.queries if query.image.startswith(claim.query)]
+    shown = [query for feature in features.values() for query in feature.queries if query.image.startswith(claim.query)]
     same = [sum(hit.defect == query.defect for hit in query.hits) for query in shown]
-    words = f"at most {lists} different {'list' if lists == 1 else 'lists'} of hits for {points} queries"
+    measured = f"at most {lists} different {'list' if lists == 1 else 'lists'} of hits for {points} queries"
     if shown:
-        words += f"; for {shown[0].image}, {same[0]} of {len(shown[0].hits)} hits are of its type"
-    place = found[most].searches.index(searches[most])
-    evidence = f"retrieval.{most}.published.searches.{place}.distinct_hit_lists"
-    if all(one.decided_by_sign for one in found.values()):
-        return Judgement("refuted", words, lists, evidence=evidence)
+        measured += f"; for {shown[0].image}, {same[0]} of {len(shown[0].hits)} hits are of its type"
+    index = features[most].searches.index(searches[most])
+    evidence = f"retrieval.{most}.published.searches.{index}.distinct_hit_lists"
+    if all(feature.decided_by_sign for feature in features.values()):
+        return Judgement("refuted", measured, lists, evidence=evidence)
     if not shown:
         return not_tested("no such query in this study")
-    right = all(count == len(query.hits) for count, query in zip(same, shown, strict=True))
-    return Judgement("reproduced" if right else "not reproduced", words, lists, evidence=evidence)
+    holds = all(count == len(query.hits) for count, query in zip(same, shown, strict=True))
+    return Judgement("reproduced" if holds else "not reproduced", measured, lists, evidence=evidence)
 
 
 def feature(claim: Claim, published: Published, results: Results) -> Judgement:
-    """Whether the published feature can tell images apart at all."""
+    """Judge whether the published feature distinguishes images at all."""
     del claim, published
     if not results.retrieval:
         return not_tested("no similarity search in this study")
@@ -49,7 +51,7 @@ def feature(claim: Claim, published: Published, results: Results) -> Judgement:
 
 
 def efficientnet(claim: Claim, published: Published, results: Results) -> Judgement:
-    """Whether any trained EfficientAD holds a module of an EfficientNet."""
+    """Judge whether any trained EfficientAD has a module of an EfficientNet."""
     del claim, published
     keys = [key for key, cell in results.cells.items() if results.variants[cell.variant].model == "efficientad"]
     if not keys:
@@ -66,24 +68,24 @@ def efficientnet(claim: Claim, published: Published, results: Results) -> Judgem
 
 
 def pretrained(claim: Claim, published: Published, results: Results) -> Judgement:
-    """Whether the published configuration gives its backbone trained weights."""
+    """Judge whether the published configuration gives its backbone trained weights."""
     del claim
-    name = as_published(results, "patchcore", published.configuration["patchcore"])
-    if isinstance(name, Judgement):
-        return name
-    weights = results.variants[name].weights["backbone"]
+    variant = published_variant(results, "patchcore", published.configuration["patchcore"])
+    if isinstance(variant, Judgement):
+        return variant
+    weights = results.variants[variant].weights["backbone"]
     return Judgement(
         "refuted" if weights.kind == "random" else "reproduced",
         weights.description,
-        evidence=f"variants.{name}.weights.backbone.kind",
+        evidence=f"variants.{variant}.weights.backbone.kind",
     )
 
 
 def blur(claim: Claim, published: Published, results: Results) -> Judgement:
-    """Whether any model of the published protocol blurs the image before its network."""
+    """Judge whether any model of the published protocol blurs the image before its network."""
     del claim, published
-    names = of_protocol(results)
-    cells = {key: cell for key, cell in results.cells.items() if cell.variant in names}
+    variants = published_protocol(results)
+    cells = {key: cell for key, cell in results.cells.items() if cell.variant in variants}
     if not cells:
         return not_tested("no model in the published protocol")
     blurred = [key for key, cell in cells.items() if any("blur" in step.lower() for step in cell.preprocessing)]
@@ -97,10 +99,12 @@ def blur(claim: Claim, published: Published, results: Results) -> Judgement:
 
 
 def epochs(claim: Claim, published: Published, results: Results) -> Judgement:
-    """Whether the trainer runs the epochs that the published call asks for, where that many were asked for."""
+    """Judge whether the trainer runs the epochs of the published call, on cells that ask for as many."""
     del published
-    names = of_protocol(results, claim.model)
-    keys = [key for key, cell in results.cells.items() if cell.variant in names and cell.epochs_asked == claim.epochs]
+    variants = published_protocol(results, claim.model)
+    keys = [
+        key for key, cell in results.cells.items() if cell.variant in variants and cell.epochs_asked == claim.epochs
+    ]
     if not keys:
         return not_tested(f"no run here asks for {claim.epochs} epochs")
     run = sorted({results.cells[key].epochs_run or 0 for key in keys})
@@ -113,16 +117,16 @@ def epochs(claim: Claim, published: Published, results: Results) -> Judgement:
 
 
 def memory_bank(claim: Claim, published: Published, results: Results) -> Judgement:
-    """Whether the trained PatchCore keeps a coreset of patches, not all of them."""
+    """Judge whether the trained PatchCore keeps a coreset of its patches instead of all."""
     del claim
-    name = as_published(results, "patchcore", published.configuration["patchcore"])
-    if isinstance(name, Judgement):
-        return name
-    keys = [key for key, cell in results.cells.items() if cell.variant == name]
+    variant = published_variant(results, "patchcore", published.configuration["patchcore"])
+    if isinstance(variant, Judgement):
+        return variant
+    keys = [key for key, cell in results.cells.items() if cell.variant == variant]
     banks = [bank for key in keys if (bank := results.cells[key].memory_bank)]
-    share = results.variants[name].settings["coreset_ratio"]
+    share = results.variants[variant].settings["coreset_ratio"]
     if not banks:
-        return Judgement("refuted", "no coreset", evidence=f"variants.{name}.settings.coreset_ratio")
+        return Judgement("refuted", "no coreset", evidence=f"variants.{variant}.settings.coreset_ratio")
     return Judgement(
         "reproduced",
         f"{min(bank['patches'] for bank in banks)} patches or more, {100 * share:g} % of those described",
@@ -131,18 +135,18 @@ def memory_bank(claim: Claim, published: Published, results: Results) -> Judgeme
 
 
 def receptive_field(claim: Claim, published: Published, results: Results) -> Judgement:
-    """Whether a cell of the published table is that of the padded network."""
+    """Judge whether a value of the published table is that of the padded network."""
     del published
     assert claim.layer and claim.column
     networks = results.receptive_field.networks
     rows = {name: {layer.name: layer for layer in networks[name].layers} for name in ("small-padded", "small")}
     if not all(claim.layer in layers for layers in rows.values()):
         return not_tested(f"no layer {claim.layer} in the network")
-    found, trained = (getattr(rows[name][claim.layer], claim.column) for name in ("small-padded", "small"))
-    place = list(rows["small-padded"]).index(claim.layer)
+    padded, trained = (getattr(rows[name][claim.layer], claim.column) for name in ("small-padded", "small"))
+    index = list(rows["small-padded"]).index(claim.layer)
     return Judgement(
-        "reproduced" if found == claim.value else "refuted",
-        str(found) if found == trained else f"{found} padded, {trained} not, as trained",
-        found,
-        evidence=f"receptive_field.networks.small-padded.layers.{place}.{claim.column}",
+        "reproduced" if padded == claim.value else "refuted",
+        str(padded) if padded == trained else f"{padded} padded, {trained} not, as trained",
+        padded,
+        evidence=f"receptive_field.networks.small-padded.layers.{index}.{claim.column}",
     )

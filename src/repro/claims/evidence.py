@@ -1,4 +1,4 @@
-"""Evidence: what a results.json holds that a claim may be judged on, and measured values with combined intervals."""
+"""Evidence for claims: which cells of a results.json may judge a claim, and metrics with combined intervals."""
 
 import math
 from collections.abc import Mapping, Set
@@ -14,37 +14,37 @@ from repro.records.results import CellRecord, Results
 from repro.records.verdicts import Elsewhere, VerdictWord
 from repro.runs import Cell
 
-#: Of a two-sided interval of 95 %.
+#: Upper quantile of a two-sided 95 % interval.
 QUANTILE = 0.975
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """What a rule says of a claim."""
+    """Outcome of a rule for a claim."""
 
     verdict: VerdictWord
-    #: In words or a number; None where nothing was tested.
+    #: In words or as a number; None where not tested.
     measured: str | None = None
     value: float | None = None
     interval: Interval | None = None
     #: Path into results.json.
     evidence: str | None = None
-    #: Why it was not tested, or is not certain.
+    #: Why it is not tested or inconclusive.
     reason: str | None = None
-    #: Of a recovered metric, what it may have been before its map was stored in levels.
+    #: Bounds of a recovered metric before its map was quantised.
     bounds: Interval | None = None
-    #: Whether it would hold on other images.
+    #: Whether it would hold on other test images.
     elsewhere: Elsewhere | None = None
 
 
 def not_tested(reason: str) -> Judgement:
-    """The claim cannot be judged on these results."""
+    """Judgement of a claim that these results cannot test."""
     return Judgement("not tested", reason=reason)
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A metric over the seeds of a variant on a category, with its combined 95 % interval."""
+    """Mean of a metric over the seeds of a variant on a category, with its combined 95 % interval."""
 
     value: float
     low: float
@@ -57,53 +57,54 @@ class Measured:
         return Interval(low=round(self.low, 4), high=round(self.high, 4))
 
 
-def estimate(results: Results, variant: str, category: str, metric: str) -> Measured:
-    """Mean of a metric over seeds and the interval in which another run on other such images is expected.
+def measure(results: Results, variant: str, category: str, metric: str) -> Measured:
+    """Average a metric over seeds, with the interval in which another run on other such images is expected.
 
     With m the mean over the k seeds, b- and b+ the mean distances from a seed's value to the ends of its bootstrap
     interval, and s the standard deviation between seeds, pooled over the categories of the variant with d degrees of
-    freedom: the interval reaches from m - sqrt(b-^2 + e^2) to m + sqrt(b+^2 + e^2). The error of predicting one more
-    run is e = t(0.975, d) s sqrt(1 + 1/k). Where no category has several seeds, e is 0 and the interval holds the
-    images only. It is never narrower than one image to either side, and ends at 0 and 1.
+    freedom, the interval is from m - sqrt(b-^2 + e^2) to m + sqrt(b+^2 + e^2). The prediction error of one more
+    run is e = t(0.975, d) s sqrt(1 + 1/k). Where no category has several seeds, e is 0 and the interval covers the
+    images only. It extends at least one image to each side and is clipped to [0, 1].
     """
-    runs = _runs(results, variant)
-    cells = runs[category]
+    cells_by_category = _by_category(results, variant)
+    cells = cells_by_category[category]
     values = [getattr(cell.metrics, metric) for cell in cells]
-    middle = fmean(values)
-    ends = [getattr(cell.intervals, metric) for cell in cells]
-    error = _between_seeds(runs, metric) * math.sqrt(1 + 1 / len(cells))
+    center = fmean(values)
+    intervals = [getattr(cell.intervals, metric) for cell in cells]
+    error = _between_seeds(cells_by_category, metric) * math.sqrt(1 + 1 / len(cells))
     resolution = max(cell.resolution for cell in cells)
-    below = max(math.hypot(fmean(max(v - end.low, 0) for v, end in zip(values, ends, strict=True)), error), resolution)
-    above = max(math.hypot(fmean(max(end.high - v, 0) for v, end in zip(values, ends, strict=True)), error), resolution)
+    pairs = list(zip(values, intervals, strict=True))
+    below = max(math.hypot(fmean(max(value - ends.low, 0) for value, ends in pairs), error), resolution)
+    above = max(math.hypot(fmean(max(ends.high - value, 0) for value, ends in pairs), error), resolution)
     return Measured(
-        value=middle,
-        low=max(middle - below, 0.0),
-        high=min(middle + above, 1.0),
+        value=center,
+        low=max(center - below, 0.0),
+        high=min(center + above, 1.0),
         resolution=resolution,
         evidence=f"cells.{variant}/{category}/seed{cells[0].seed}.metrics.{metric}",
     )
 
 
-def _runs(results: Results, variant: str) -> dict[str, list[CellRecord]]:
-    runs: dict[str, list[CellRecord]] = {}
+def _by_category(results: Results, variant: str) -> dict[str, list[CellRecord]]:
+    cells: dict[str, list[CellRecord]] = {}
     for cell in results.cells.values():
         if cell.variant == variant:
-            runs.setdefault(cell.category, []).append(cell)
-    return runs
+            cells.setdefault(cell.category, []).append(cell)
+    return cells
 
 
-def _between_seeds(runs: Mapping[str, list[CellRecord]], metric: str) -> float:
-    """t(0.975, d) s: the standard deviation between seeds, pooled over categories, times Student's quantile."""
+def _between_seeds(cells_by_category: Mapping[str, list[CellRecord]], metric: str) -> float:
+    """t(0.975, d) s: Student's quantile times the standard deviation between seeds, pooled over categories."""
     squares, freedom = 0.0, 0
-    for cells in runs.values():
+    for cells in cells_by_category.values():
         values = [getattr(cell.metrics, metric) for cell in cells]
         squares += sum((value - fmean(values)) ** 2 for value in values)
         freedom += len(values) - 1
     return float(student.ppf(QUANTILE, freedom)) * math.sqrt(squares / freedom) if freedom else 0.0
 
 
-def of_protocol(results: Results, model: str | None = None) -> list[str]:
-    """Variants that follow the published protocol, of one model or of all."""
+def published_protocol(results: Results, model: str | None = None) -> list[str]:
+    """List the variants that follow the published protocol, of one model or of all."""
     return [
         name
         for name, variant in results.variants.items()
@@ -112,39 +113,39 @@ def of_protocol(results: Results, model: str | None = None) -> list[str]:
 
 
 def differences(settings: Mapping[str, Any], published: Mapping[str, Any]) -> list[str]:
-    """In words, each setting of the published configuration that a variant does not have."""
+    """Describe each published setting that the settings of a variant differ from."""
     return [
-        f"{key.replace('_', ' ')} {_words(settings.get(key))} instead of {_words(value)}"
+        f"{key.replace('_', ' ')} {_describe(settings.get(key))} instead of {_describe(value)}"
         for key, value in published.items()
         if settings.get(key) != value
     ]
 
 
-def as_published(results: Results, model: str, published: Mapping[str, Any]) -> str | Judgement:
-    """The variant of a model that has the published settings; why there is none as a judgement."""
-    names = of_protocol(results, model)
+def published_variant(results: Results, model: str, published: Mapping[str, Any]) -> str | Judgement:
+    """Find the variant of a model with the published settings; without one, a judgement says why."""
+    names = published_protocol(results, model)
     if not names:
         return not_tested("no such model in the published protocol")
     for name in names:
         if not differences(results.variants[name].settings, published):
-            return lacking(results, name) or name
+            return refuse_missing(results, name) or name
     return not_tested("other settings: " + ", ".join(differences(results.variants[names[0]].settings, published)))
 
 
-def lacking(results: Results, variant: str, categories: Set[str] | None = None) -> Judgement | None:
-    """Why a claim on a variant cannot be judged on a partial report; None where it can.
+def refuse_missing(results: Results, variant: str, categories: Set[str] | None = None) -> Judgement | None:
+    """Judge a claim on a variant as not tested where a partial report lacks its cells; None where it does not.
 
-    Any cell of the categories is missing, or where none are given, every cell of the variant.
+    With `categories` any missing cell of them counts, else only that every cell of the variant is missing.
     """
-    gone = [cell for cell in map(Cell.from_key, results.missing) if cell.variant == variant]
+    missing = [cell for cell in map(Cell.from_key, results.missing) if cell.variant == variant]
     if categories is None:
-        return not_tested("all its cells are missing") if gone and not _runs(results, variant) else None
-    here = [cell.key for cell in gone if cell.category in categories]
-    return not_tested(f"missing: {here[0]}{' and others' if len(here) > 1 else ''}") if here else None
+        return not_tested("all its cells are missing") if missing and not _by_category(results, variant) else None
+    keys = [cell.key for cell in missing if cell.category in categories]
+    return not_tested(f"missing: {keys[0]}{' and others' if len(keys) > 1 else ''}") if keys else None
 
 
-def on_official_data(results: Results, categories: set[str]) -> Judgement | None:
-    """Why a claim on scores of MVTec AD cannot be judged; None where the data allows it."""
+def refuse_unofficial(results: Results, categories: set[str]) -> Judgement | None:
+    """Judge a claim on scores of MVTec AD as not tested on other data; None on the official data."""
     if not results.data.official:
         return not_tested("stand-in data" if results.data.source == "procedural" else "not the official data")
     missing = sorted(categories - set(results.data.categories))
@@ -152,14 +153,14 @@ def on_official_data(results: Results, categories: set[str]) -> Judgement | None
 
 
 def categories_of(claim: Claim) -> set[str]:
-    """The categories that a claim speaks of."""
+    """Collect the categories that a claim names."""
     names = [side for pair in claim.greater for side in pair if isinstance(side, str)]
     names += [claim.lowest] if claim.lowest else []
     own = [claim.category] if claim.category else []
     return {name.split(".")[1] for name in names} | {*own, *claim.others}
 
 
-def _words(value: Any) -> str:
+def _describe(value: Any) -> str:
     match value:
         case True:
             return "on"

@@ -1,16 +1,16 @@
-"""Numbers: claims on scores of MVTec AD, judged only on the official data and in the published configuration."""
+"""Rules for claims on scores of MVTec AD, judged by a training on the official data as published."""
 
 import math
 
 from repro.claims.evidence import (
     Judgement,
     Measured,
-    as_published,
     categories_of,
-    estimate,
-    lacking,
+    measure,
     not_tested,
-    on_official_data,
+    published_variant,
+    refuse_missing,
+    refuse_unofficial,
 )
 from repro.claims.published import Claim, Published, siblings
 from repro.records.metrics import Interval
@@ -18,17 +18,16 @@ from repro.records.results import Results
 
 
 def value(claim: Claim, published: Published, results: Results) -> Judgement:
-    """Whether the published value lies in the combined interval."""
+    """Judge whether the published value is within the combined interval."""
     variant = _variant(claim, published, results)
     if isinstance(variant, Judgement):
         return variant
     assert claim.category and claim.metric and claim.value is not None
-    found = estimate(results, variant, claim.category, claim.metric)
-    return _within(claim.value, found)
+    return _within(claim.value, measure(results, variant, claim.category, claim.metric))
 
 
 def lowest(claim: Claim, published: Published, results: Results) -> Judgement:
-    """Whether the lowest category is the published one, and its value within the combined interval."""
+    """Judge whether the lowest category is the published one, with its value within the combined interval."""
     variant = _variant(claim, published, results)
     if isinstance(variant, Judgement):
         return variant
@@ -36,32 +35,31 @@ def lowest(claim: Claim, published: Published, results: Results) -> Judgement:
     names = siblings(claim.lowest, published.scores)
     if missing := [name.split(".")[1] for name in names if name.split(".")[1] not in results.data.categories]:
         return not_tested(f"no {' and '.join(missing)} in this study")
-    if refused := lacking(results, variant, {name.split(".")[1] for name in names}):
+    if refused := refuse_missing(results, variant, {name.split(".")[1] for name in names}):
         return refused
-    found = {side: _estimate(results, variant, side) for side in names}
-    least = min(found, key=lambda name: found[name].value)
+    measurements = {name: _measure(results, variant, name) for name in names}
+    least = min(measurements, key=lambda name: measurements[name].value)
+    measured = measurements[least]
     if least != claim.lowest:
-        one = found[least]
-        return Judgement(
-            "not reproduced", f"{one.value:.4f}, on {least.split('.')[1]}", one.value, one.interval, one.evidence
-        )
-    return _within(published.scores[claim.lowest], found[least])
+        words = f"{measured.value:.4f}, on {least.split('.')[1]}"
+        return Judgement("not reproduced", words, measured.value, measured.interval, measured.evidence)
+    return _within(published.scores[claim.lowest], measured)
 
 
 def order(claim: Claim, published: Published, results: Results) -> Judgement:
-    """Whether every inequality holds by more than its interval; the intervals of two sides add as squares."""
+    """Judge whether every inequality holds beyond its interval; half-widths of both sides add in quadrature."""
     variant = _variant(claim, published, results)
     if isinstance(variant, Judgement):
         return variant
     pairs = [(_side(results, variant, left), _side(results, variant, right)) for left, right in claim.greater]
-    gaps = [gap(left, right) for left, right in pairs]
-    weakest = min(range(len(gaps)), key=lambda row: gaps[row][1].low)
-    difference, interval, resolution = gaps[weakest]
-    holds = interval.low > 0 and all(difference >= image for difference, _, image in gaps)
+    differences = [subtract(left, right) for left, right in pairs]
+    weakest = min(range(len(differences)), key=lambda index: differences[index][1].low)
+    difference, interval, resolution = differences[weakest]
+    holds = interval.low > 0 and all(difference >= image for difference, _, image in differences)
     left, right = claim.greater[weakest]
     return Judgement(
         "reproduced" if holds else "not reproduced",
-        f"least certain: {name(left)} less {name(right)} is {difference:.4f}, one image {resolution:.4f}",
+        f"least certain: {describe(left)} less {describe(right)} is {difference:.4f}, one image {resolution:.4f}",
         difference,
         interval,
         pairs[weakest][0].evidence,
@@ -69,13 +67,13 @@ def order(claim: Claim, published: Published, results: Results) -> Judgement:
 
 
 def smaller_defects(claim: Claim, published: Published, results: Results) -> Judgement:
-    """Whether the masks mark a smaller share of the pixels in one category than in each of the others."""
+    """Judge whether the masks mark a smaller share of the pixels in one category than in each other one."""
     del published
-    if refused := on_official_data(results, categories_of(claim)):
+    if refused := refuse_unofficial(results, categories_of(claim)):
         return refused
     shares: dict[str, tuple[float, str]] = {}
     for key, cell in results.cells.items():
-        # A map that was cropped sees a part of the masks only.
+        # Cropped maps cover only a part of the masks.
         if cell.map_size == (results.study.image_size, results.study.image_size):
             shares.setdefault(cell.category, (cell.anomalous_pixels, key))
     if not categories_of(claim) <= shares.keys():
@@ -90,33 +88,42 @@ def smaller_defects(claim: Claim, published: Published, results: Results) -> Jud
 
 
 def _variant(claim: Claim, published: Published, results: Results) -> str | Judgement:
-    if refused := on_official_data(results, categories_of(claim)):
+    if refused := refuse_unofficial(results, categories_of(claim)):
         return refused
     assert claim.model
-    variant = as_published(results, claim.model, published.configuration[claim.model])
+    variant = published_variant(results, claim.model, published.configuration[claim.model])
     if isinstance(variant, Judgement):
         return variant
-    return lacking(results, variant, categories_of(claim)) or variant
+    return refuse_missing(results, variant, categories_of(claim)) or variant
 
 
-def _estimate(results: Results, variant: str, name: str) -> Measured:
+def _measure(results: Results, variant: str, name: str) -> Measured:
     _, category, metric = name.split(".")
-    return estimate(results, variant, category, metric)
+    return measure(results, variant, category, metric)
 
 
-def _within(value: float, found: Measured) -> Judgement:
-    inside = found.interval.low <= value <= found.interval.high
+def _within(value: float, measured: Measured) -> Judgement:
+    inside = measured.interval.low <= value <= measured.interval.high
     return Judgement(
-        "reproduced" if inside else "not reproduced", f"{found.value:.4f}", found.value, found.interval, found.evidence
+        "reproduced" if inside else "not reproduced",
+        f"{measured.value:.4f}",
+        measured.value,
+        measured.interval,
+        measured.evidence,
     )
 
 
 def _side(results: Results, variant: str, side: str | float) -> Measured:
-    return _estimate(results, variant, side) if isinstance(side, str) else Measured(side, side, side, 0.0, "")
+    return _measure(results, variant, side) if isinstance(side, str) else exactly(side)
 
 
-def gap(left: Measured, right: Measured) -> tuple[float, Interval, float]:
-    """Left less right, its interval, and one image's worth."""
+def exactly(number: float) -> Measured:
+    """Treat a number that a claim names as a measurement without an interval."""
+    return Measured(number, number, number, 0.0, "")
+
+
+def subtract(left: Measured, right: Measured) -> tuple[float, Interval, float]:
+    """Left minus right, its interval, and the coarser resolution of the two."""
     difference = left.value - right.value
     low = difference - math.hypot(left.value - left.low, right.high - right.value)
     high = difference + math.hypot(left.high - left.value, right.value - right.low)
@@ -124,8 +131,8 @@ def gap(left: Measured, right: Measured) -> tuple[float, Interval, float]:
     return round(difference, 6), interval, max(left.resolution, right.resolution)
 
 
-def name(side: str | float) -> str:
-    """A metric on a category, or a number, in words."""
+def describe(side: str | float) -> str:
+    """Describe a side of an inequality: a metric on a category, or a number."""
     if isinstance(side, str):
         _, category, metric = side.split(".")
         return f"{metric.replace('_', ' ').replace('auroc', 'AUROC').replace('f1', 'F1')} on {category}"

@@ -1,15 +1,15 @@
-"""Outputs: claims on scores, judged by the published study's own outputs: its anomaly maps on the official test images.
+"""Rules for claims on scores, judged by the study's published outputs: its anomaly maps of the official test images.
 
-Two questions are kept apart. Does the statement follow from the study's own outputs? A recovered map is known to within
-the levels that it was stored in, so that each metric lies between bounds. And would it hold on other images? That is
-what the bootstrap's interval over the test images says.
+They answer two questions. Does the statement follow from the study's own outputs? A recovered map is quantised, so that
+each metric has bounds. And would it hold on other test images? The bootstrap interval over the test images says that.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from repro.claims import numbers
-from repro.claims.evidence import Judgement, Measured, estimate, not_tested
+from repro.claims.evidence import Judgement, Measured, measure, not_tested
 from repro.claims.published import Claim, Published, siblings
 from repro.records.metrics import Interval
 from repro.records.results import CellRecord, Results
@@ -17,99 +17,98 @@ from repro.records.verdicts import Elsewhere, VerdictWord
 
 #: Half of the last decimal that the published tables print.
 ROUNDING = 5e-5
-#: PatchCore's image score is not in its maps: anomalib weighs their maximum again.
+#: PatchCore's image scores cannot be recovered: anomalib re-weights the maximum of the map.
 UNSEEN = "the result images hold the maps, not PatchCore’s re-weighted image scores, which are near their maxima only"
 
 
 @dataclass(frozen=True)
-class Known:
-    """A metric of the published outputs."""
+class OutputMetric:
+    """A metric of the published outputs, with its bounds and its interval over the test images."""
 
     name: str
     value: float
     bounds: Interval
-    #: Over the test images.
-    estimate: Measured
-    #: Whether the outputs hold what the metric is made of.
+    measurement: Measured
+    #: Whether the outputs include the scores that the metric is computed from.
     seen: bool
 
 
 def value(claim: Claim, published: Published, outputs: Results, own: Iterable[Results] = ()) -> Judgement:
-    """Whether the published value lies within the bounds of what the published outputs give.
+    """Judge whether the published value is within the bounds of the metric of the published outputs.
 
-    `own` are results of trainings of ours: PatchCore's image score and the maximum of its map are compared on them.
+    `own` are results of own trainings, on which PatchCore's image score is compared with the maximum of its map.
     """
     del published
     assert claim.model and claim.category and claim.metric and claim.value is not None
-    known = _known(outputs, f"{claim.model}.{claim.category}.{claim.metric}")
-    if isinstance(known, Judgement):
-        return known
-    low, high = known.bounds.low - ROUNDING, known.bounds.high + ROUNDING
-    inside = low <= claim.value <= high
-    word: VerdictWord = "reproduced" if inside else "not reproduced"
+    metric = _metric(outputs, f"{claim.model}.{claim.category}.{claim.metric}")
+    if isinstance(metric, Judgement):
+        return metric
+    word: VerdictWord = "reproduced" if _covers(metric, claim.value) else "not reproduced"
     reason = None
-    if not known.seen:
+    if not metric.seen:
         word, shift = "inconclusive", largest_shift(own, claim.metric)
         reason = UNSEEN + ("" if shift is None else f"; on our own PatchCore cells the two differ by up to {shift:.4f}")
-    return _judgement(word, known, f"{known.value:.4f}", reason=reason)
+    return _judgement(word, metric, f"{metric.value:.4f}", reason=reason)
 
 
 def order(claim: Claim, published: Published, outputs: Results) -> Judgement:
-    """Whether every inequality holds whatever the maps were within their levels, and whether beyond chance as well."""
+    """Judge whether every inequality holds for all maps within the bounds, and whether it would on other images."""
     del published
     sides = [[_side(outputs, side) for side in pair] for pair in claim.greater]
-    for known in (one for pair in sides for one in pair):
-        if isinstance(known, Judgement):
-            return known
-    pairs = [(left, right) for left, right in sides if isinstance(left, Known) and isinstance(right, Known)]
-    margins = [left.value - right.value for left, right in pairs]
-    gaps = [numbers.gap(left.estimate, right.estimate) for left, right in pairs]
-    weakest = min(range(len(pairs)), key=lambda row: gaps[row][1].low)
-    left, right = pairs[weakest]
-    if any(one.bounds.high <= other.bounds.low for one, other in pairs):
+    for side in chain.from_iterable(sides):
+        if isinstance(side, Judgement):
+            return side
+    pairs = [
+        (left, right) for left, right in sides if isinstance(left, OutputMetric) and isinstance(right, OutputMetric)
+    ]
+    differences = [numbers.subtract(left.measurement, right.measurement) for left, right in pairs]
+    weakest = min(range(len(pairs)), key=lambda index: differences[index][1].low)
+    if any(left.bounds.high <= right.bounds.low for left, right in pairs):
         word: VerdictWord = "not reproduced"
-    elif all(one.bounds.low > other.bounds.high for one, other in pairs):
+    elif all(left.bounds.low > right.bounds.high for left, right in pairs):
         word = "reproduced"
     else:
         word = "inconclusive"
-    unseen = any(not one.seen for pair in pairs for one in pair)
     reason = None
     if word == "inconclusive":
-        holds = all(margin > 0 for margin in margins)
+        holds = all(left.value > right.value for left, right in pairs)
         reason = f"it {'holds' if holds else 'fails'} for the recovered maps; within their levels it might not"
-    if unseen:
+    if not all(metric.seen for metric in chain.from_iterable(pairs)):
         word, reason = "inconclusive", UNSEEN
-    gap, interval, _ = gaps[weakest]
+    difference, interval, _ = differences[weakest]
+    left, right = pairs[weakest]
     return Judgement(
         word,
-        f"least certain: {numbers.name(claim.greater[weakest][0])} less {numbers.name(claim.greater[weakest][1])} "
-        f"is {gap:.4f}",
-        gap,
+        f"least certain: {numbers.describe(claim.greater[weakest][0])} less "
+        f"{numbers.describe(claim.greater[weakest][1])} is {difference:.4f}",
+        difference,
         interval,
-        left.estimate.evidence or right.estimate.evidence,
+        left.measurement.evidence or right.measurement.evidence,
         reason,
-        elsewhere=_elsewhere(gap[1] for gap in gaps),
+        elsewhere=_elsewhere([ends for _, ends, _ in differences]),
     )
 
 
 def lowest(claim: Claim, published: Published, outputs: Results) -> Judgement:
-    """Whether the lowest category is the published one and its published value follows."""
+    """Judge whether the lowest category is the published one and its published value follows from the outputs."""
     assert claim.lowest
-    metrics = {name: _known(outputs, name) for name in siblings(claim.lowest, published.scores)}
-    known = {name: one for name, one in metrics.items() if isinstance(one, Known)}
-    if len(known) < len(metrics):
-        return next(metric for metric in metrics.values() if isinstance(metric, Judgement))
-    own = known[claim.lowest]
-    others = [one for name, one in known.items() if name != claim.lowest]
-    follows = abs(own.value - published.scores[claim.lowest]) <= ROUNDING or _holds(own, published.scores[claim.lowest])
-    least = all(own.value < other.value for other in others)
-    gaps = [numbers.gap(other.estimate, own.estimate)[1] for other in others]
+    metrics = {}
+    for name in siblings(claim.lowest, published.scores):
+        metric = _metric(outputs, name)
+        if isinstance(metric, Judgement):
+            return metric
+        metrics[name] = metric
+    claimed = metrics.pop(claim.lowest)
+    value = published.scores[claim.lowest]
+    follows = abs(claimed.value - value) <= ROUNDING or _covers(claimed, value)
+    least = all(claimed.value < other.value for other in metrics.values())
+    differences = [numbers.subtract(other.measurement, claimed.measurement)[1] for other in metrics.values()]
     word: VerdictWord = "reproduced" if follows and least else "not reproduced"
-    return _judgement(word, own, f"{own.value:.4f}", elsewhere=_elsewhere(gaps))
+    return _judgement(word, claimed, f"{claimed.value:.4f}", elsewhere=_elsewhere(differences))
 
 
 def largest_shift(own: Iterable[Results], metric: str) -> float | None:
-    """The most by which an image metric of PatchCore, as published, differs from that of its maps' maxima."""
+    """Find the largest difference between an image metric of PatchCore as published and that of its maps' maxima."""
     shifts = [
         abs(getattr(cell.raw, metric) - getattr(cell.maximum, metric))
         for results in own
@@ -120,60 +119,65 @@ def largest_shift(own: Iterable[Results], metric: str) -> float | None:
     return max(shifts, default=None)
 
 
-def _known(outputs: Results, name: str) -> Known | Judgement:
+def _metric(outputs: Results, name: str) -> OutputMetric | Judgement:
     model, category, metric = name.split(".")
-    variant = next((one for one, record in outputs.variants.items() if record.model == model), None)
+    variant = next((variant for variant, record in outputs.variants.items() if record.model == model), None)
     if variant is None or category not in outputs.data.categories:
         return not_tested(f"no published output of {model} on {category}")
-    cell = next(one for one in outputs.cells.values() if (one.variant, one.category) == (variant, category))
-    point, bounds = _value(cell, metric)
-    found, ends = estimate(outputs, variant, category, metric), getattr(cell.intervals, metric)
-    found = replace(found, value=point, low=min(ends.low, point), high=max(ends.high, point))
+    cell = next(cell for cell in outputs.cells.values() if (cell.variant, cell.category) == (variant, category))
+    value, bounds = _value(cell, metric)
+    ends = getattr(cell.intervals, metric)
+    measurement = replace(
+        measure(outputs, variant, category, metric), value=value, low=min(ends.low, value), high=max(ends.high, value)
+    )
     seen = model != "patchcore" or not metric.startswith("image")
-    return Known(name, point, bounds, found, seen)
+    return OutputMetric(name, value, bounds, measurement, seen)
 
 
 def _value(cell: CellRecord, metric: str) -> tuple[float, Interval]:
-    """A metric and its bounds; the predicted masks were published, so that pixel F1 at their threshold is exact."""
+    """A metric and its bounds; pixel F1 is exact, because the masks predicted at its threshold were published."""
     if metric == "pixel_f1" and cell.recovery is not None:
         exact = cell.recovery.mask_f1
         return exact, Interval(low=exact, high=exact)
-    point = getattr(cell.metrics, metric)
+    value = getattr(cell.metrics, metric)
     if metric == "image_f1" and cell.ties is not None:
-        # Many images of one score would all be lost to a threshold that only one of them set.
-        point = cell.ties.image_f1_apart
-    return point, getattr(cell.ties, metric, Interval(low=point, high=point))
+        # `score > threshold` would miss all images whose quantised score equals the threshold, not only one.
+        value = cell.ties.image_f1_apart
+    return value, getattr(cell.ties, metric, Interval(low=value, high=value))
 
 
-def _side(outputs: Results, side: str | float) -> Known | Judgement:
+def _side(outputs: Results, side: str | float) -> OutputMetric | Judgement:
     if isinstance(side, str):
-        return _known(outputs, side)
-    exact = Interval(low=side, high=side)
-    return Known("", side, exact, Measured(side, side, side, 0.0, ""), seen=True)
+        return _metric(outputs, side)
+    return OutputMetric("", side, Interval(low=side, high=side), numbers.exactly(side), seen=True)
 
 
-def _holds(known: Known, published: float) -> bool:
-    return known.bounds.low - ROUNDING <= published <= known.bounds.high + ROUNDING
+def _covers(metric: OutputMetric, published: float) -> bool:
+    return metric.bounds.low - ROUNDING <= published <= metric.bounds.high + ROUNDING
 
 
 def _judgement(
-    word: VerdictWord, known: Known, measured: str, *, reason: str | None = None, elsewhere: Elsewhere | None = None
+    word: VerdictWord,
+    metric: OutputMetric,
+    measured: str,
+    *,
+    reason: str | None = None,
+    elsewhere: Elsewhere | None = None,
 ) -> Judgement:
     return Judgement(
         word,
         measured,
-        known.value,
-        known.estimate.interval,
-        known.estimate.evidence,
+        metric.value,
+        metric.measurement.interval,
+        metric.measurement.evidence,
         reason,
-        bounds=Interval(low=round(known.bounds.low, 4), high=round(known.bounds.high, 4)),
+        bounds=Interval(low=round(metric.bounds.low, 4), high=round(metric.bounds.high, 4)),
         elsewhere=elsewhere,
     )
 
 
-def _elsewhere(gaps: Iterable[Interval]) -> Elsewhere:
+def _elsewhere(differences: Sequence[Interval]) -> Elsewhere:
     """Whether inequalities would hold on other images, by the intervals of their differences."""
-    listed = list(gaps)
-    if all(gap.low > 0 for gap in listed):
+    if all(ends.low > 0 for ends in differences):
         return "holds"
-    return "fails" if any(gap.high < 0 for gap in listed) else "inconclusive"
+    return "fails" if any(ends.high < 0 for ends in differences) else "inconclusive"

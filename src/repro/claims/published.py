@@ -1,8 +1,8 @@
-"""Published: claims.toml in, one frozen claim for each checkable statement out."""
+"""Read claims.toml: one frozen claim for each checkable statement of the published study."""
 
 import tomllib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -31,7 +31,7 @@ FIELD_COLUMNS: dict[Column, str] = {
     "jump": "jump",
     "receptive_field": "receptive field",
 }
-#: What a claim must say for a rule to judge it.
+#: Fields of a claim that each rule needs.
 NEEDS: dict[str, tuple[str, ...]] = {
     "value": ("model", "category", "metric", "value"),
     "order": ("model", "greater"),
@@ -49,32 +49,32 @@ NEEDS: dict[str, tuple[str, ...]] = {
 
 
 class Claim(Record):
-    """A checkable statement of the published study; what a rule does not need is None or empty."""
+    """A checkable statement of the published study; fields that its rule does not need are None or empty."""
 
     id: str
-    #: Where the published paper says it.
+    #: Section or table of the published paper.
     place: str
-    #: The statement in a sentence of ours.
+    #: The statement in our words.
     statement: str
     published: str
-    #: Name of the rule that judges it.
+    #: Name of the rule that judges the claim.
     rule: str
-    #: The evidence that it takes.
+    #: The evidence that judging the claim takes.
     needs: str
     model: Model | None = None
     category: str | None = None
     metric: Metric | None = None
     #: The published number.
     value: float | None = None
-    #: Pairs whose left side must be the greater: `model.category.metric` or a number.
+    #: Pairs whose left side must be greater, each side `model.category.metric` or a number.
     greater: tuple[tuple[str | float, str | float], ...] = ()
-    #: What is lowest among the categories, as `model.category.metric`.
+    #: The metric that is lowest among the categories, as `model.category.metric`.
     lowest: str | None = None
-    #: Values that the sentence repeats from the published table.
+    #: Values that the statement repeats from the published table.
     quotes: dict[str, float] = Field(default={})
     #: Categories with which `category` is compared.
     others: tuple[str, ...] = ()
-    #: Beginning of the name of the query image.
+    #: Prefix of the name of the query image.
     query: str | None = None
     epochs: int | None = None
     #: Row and column of the receptive-field table.
@@ -83,7 +83,7 @@ class Claim(Record):
 
 
 class ScoreTable(Record, extra="allow"):
-    """A published table of scores: beside its place and what it takes to judge it, a row a category."""
+    """A published table of scores: its place, the evidence that judging it takes, and one row per category."""
 
     place: str
     needs: str
@@ -109,7 +109,7 @@ class FieldTable(Record):
 
 
 class File(Record):
-    """claims.toml as it is written."""
+    """Content of claims.toml."""
 
     #: Text of each rule.
     rules: dict[str, str]
@@ -121,40 +121,41 @@ class File(Record):
 
 @dataclass(frozen=True)
 class Published:
-    """Everything that claims.toml says."""
+    """The claims, with the rules and published values that judge them."""
 
     claims: tuple[Claim, ...]
     #: Text of each rule.
     rules: dict[str, str]
     #: Settings of the published configuration, by model.
-    configuration: dict[str, dict[str, Any]]
-    #: The tables of scores, `model.category.metric` to the published value.
+    configuration: dict[Model, dict[str, Any]]
+    #: Published scores by `model.category.metric`.
     scores: dict[str, float]
 
     def holds(self, claim: Claim) -> bool | None:
-        """Whether the published tables bear a sentence about them out; None for a claim that is no such sentence."""
+        """Check whether the published tables support a claim about them; None for other claims."""
         if not claim.greater and claim.lowest is None:
             return None
-        greater = all(self._number(left) > self._number(right) for left, right in claim.greater)
+        ordered = all(self._number(left) > self._number(right) for left, right in claim.greater)
         lowest = claim.lowest is None or self.scores[claim.lowest] == min(
             self.scores[name] for name in siblings(claim.lowest, self.scores)
         )
-        return greater and lowest and all(self.scores[name] == value for name, value in claim.quotes.items())
+        quoted = all(self.scores[name] == value for name, value in claim.quotes.items())
+        return ordered and lowest and quoted
 
     def _number(self, side: str | float) -> float:
         return self.scores[side] if isinstance(side, str) else side
 
 
-def siblings(name: str, names: Any) -> list[str]:
-    """Of `names` those with the model and metric of `name`, whatever their category."""
+def siblings(name: str, names: Iterable[str]) -> list[str]:
+    """Select from `names` those with the model and metric of `name`, of any category."""
     model, _, metric = name.split(".")
-    return [one for one in names if one.split(".")[0] == model and one.split(".")[2] == metric]
+    return [other for other in names if other.split(".")[0] == model and other.split(".")[2] == metric]
 
 
 def published(path: Path = CLAIMS) -> Published:
-    """Read claims.toml: the cells of its tables become a claim each, in the order of the published paper's sections.
+    """Read claims.toml; each value of its tables becomes a claim, in the order of the published paper's sections.
 
-    Raises ReproError where the file is missing or not TOML, and where a claim lacks what its rule needs.
+    Raises ReproError where the file is missing or not TOML, or a claim lacks a field that its rule needs.
     """
     hint = "correct the file of claims"
     try:
@@ -169,29 +170,29 @@ def published(path: Path = CLAIMS) -> Published:
         for category, row in table.__pydantic_extra__.items()
         for metric, value in row.items()
     }
-    claims = (*_score_cells(content), *content.claim, *_field_cells(content.receptive_field))
-    for wrong in _faults(claims, content, scores):
-        raise ReproError(wrong, where=path, hint=hint)
-    return Published(claims, content.rules, {str(model): one for model, one in content.configuration.items()}, scores)
+    claims = (*_score_claims(content), *content.claim, *_field_claims(content.receptive_field))
+    for message in _faults(claims, content, scores):
+        raise ReproError(message, where=path, hint=hint)
+    return Published(claims, content.rules, content.configuration, scores)
 
 
 def _faults(claims: tuple[Claim, ...], content: File, scores: dict[str, float]) -> Iterator[str]:
-    twice = [name for name, count in Counter(claim.id for claim in claims).items() if count > 1]
-    yield from (f"{name} is claimed twice" for name in twice)
+    duplicates = [name for name, count in Counter(claim.id for claim in claims).items() if count > 1]
+    yield from (f"{name} is claimed twice" for name in duplicates)
     yield from (f"configuration: no {model}" for model in MODELS if model not in content.configuration)
     for claim in claims:
         if claim.rule not in NEEDS or claim.rule not in content.rules:
             yield f"{claim.id}: no rule {claim.rule} with a text; rules are {', '.join(NEEDS)}"
             continue
-        absent = [key for key in NEEDS[claim.rule] if getattr(claim, key) in (None, ())]
-        if absent:
-            yield f"{claim.id}: {' and '.join(absent)} is missing"
+        missing = [key for key in NEEDS[claim.rule] if getattr(claim, key) in (None, ())]
+        if missing:
+            yield f"{claim.id}: {' and '.join(missing)} is missing"
         named = [side for pair in claim.greater for side in pair if isinstance(side, str)]
         named += [*claim.quotes, *([claim.lowest] if claim.lowest else [])]
         yield from (f"{claim.id}: {name} is not in the tables of scores" for name in named if name not in scores)
 
 
-def _score_cells(content: File) -> Iterator[Claim]:
+def _score_claims(content: File) -> Iterator[Claim]:
     for model, table in content.scores.items():
         for category, row in table.__pydantic_extra__.items():
             for metric, value in row.items():
@@ -209,7 +210,7 @@ def _score_cells(content: File) -> Iterator[Claim]:
                 )
 
 
-def _field_cells(table: FieldTable) -> Iterator[Claim]:
+def _field_claims(table: FieldTable) -> Iterator[Claim]:
     for row in table.rows:
         for column, words in FIELD_COLUMNS.items():
             value = getattr(row, column)
