@@ -106,6 +106,11 @@ def test_an_order_is_decided_by_the_bounds_and_carried_to_other_images_by_the_in
     assert judged(wide)["patchcore-pixel-auroc-highest"].verdict == "inconclusive"
 
 
+def test_where_the_levels_leave_a_metric_open_no_order_fails_on_other_images(outputs: Results, judged: Judged) -> None:
+    verdict = judged(outputs)["efficientad-image-very-high"]
+    assert (verdict.verdict, verdict.elsewhere) == ("inconclusive", "inconclusive")
+
+
 def test_the_lowest_category_must_be_the_published_one(outputs: Results, judged: Judged) -> None:
     assert judged(outputs)["efficientad-pixel-f1-lowest"].verdict == "reproduced"
     lower = changed(outputs, "efficientad/grid/seed0", recovery={"mask_f1": 0.3})

@@ -32,6 +32,12 @@ class OutputMetric:
     #: Whether the outputs include the scores that the metric is computed from.
     seen: bool
 
+    @property
+    def widened(self) -> Measured:
+        """The measurement with the interval of other images, whatever the metric was within its bounds."""
+        below, above = self.value - self.bounds.low, self.bounds.high - self.value
+        return replace(self.measurement, low=self.measurement.low - below, high=self.measurement.high + above)
+
 
 def value(claim: Claim, published: Published, outputs: Results, own: Iterable[Results] = ()) -> Judgement:
     """Judge whether the published value is within the bounds of the metric of the published outputs.
@@ -61,7 +67,7 @@ def order(claim: Claim, published: Published, outputs: Results) -> Judgement:
     pairs = [
         (left, right) for left, right in sides if isinstance(left, OutputMetric) and isinstance(right, OutputMetric)
     ]
-    differences = [numbers.subtract(left.measurement, right.measurement) for left, right in pairs]
+    differences = [numbers.subtract(left.widened, right.widened) for left, right in pairs]
     weakest = min(range(len(pairs)), key=lambda index: differences[index][1].low)
     if any(left.bounds.high <= right.bounds.low for left, right in pairs):
         word: VerdictWord = "not reproduced"
@@ -102,7 +108,7 @@ def lowest(claim: Claim, published: Published, outputs: Results) -> Judgement:
     value = published.scores[claim.lowest]
     follows = abs(claimed.value - value) <= ROUNDING or _covers(claimed, value)
     least = all(claimed.value < other.value for other in metrics.values())
-    differences = [numbers.subtract(other.measurement, claimed.measurement)[1] for other in metrics.values()]
+    differences = [numbers.subtract(other.widened, claimed.widened)[1] for other in metrics.values()]
     word: VerdictWord = "reproduced" if follows and least else "not reproduced"
     return _judgement(word, claimed, f"{claimed.value:.4f}", elsewhere=_elsewhere(differences))
 
