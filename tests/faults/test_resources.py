@@ -45,7 +45,7 @@ TOLD = {
 }
 Undisturbed = Callable[[], dict[str, bytes]]
 AGAIN = "then run the same command again; what is finished is kept"
-STOPPED = "stopped; the same command goes on where this one left off"
+STOPPED = "stopped; the same command resumes where this one ended"
 
 
 def test_what_does_not_suffice_is_told_in_one_line_and_nothing_is_lost(undisturbed: Undisturbed) -> None:

@@ -17,6 +17,8 @@ from repro import study as studies
 from repro.records.guards import Guards
 from repro.runs import PROJECT_ROOT, RunFolder, read_record, write_text
 from repro.workflow import reproduce as workflow
+from repro.workflow import snakemake
+from repro.workflow.choices import Choices
 
 NAME, CELLS = "scale-test", 300
 #: What a cell of the simulation takes to train.
@@ -66,11 +68,11 @@ def simulation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulation]
     data_set.draw(place / "data")
     text = (studies.STUDIES / "mvtec-full.toml").read_text(encoding="utf-8").replace('"mvtec-full"', f'"{NAME}"')
     write_text(place / "study.toml", text)
-    choices = workflow.Choices(study=str(place / "study.toml"), data_root=place / "data")
+    choices = Choices(study=str(place / "study.toml"), data_root=place / "data")
     stand_in = f"command={sys.executable} {Path(__file__).with_name('stand_in.py')} {SECONDS}"
-    real = workflow.command
+    real = snakemake.command
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(workflow, "command", lambda *given, **more: [*real(*given, **more), stand_in])
+        patch.setattr(snakemake, "command", lambda *given, **more: [*real(*given, **more), stand_in])
         # What stands in writes a hundredth of it.
         patch.setattr(workflow, "check_room", lambda folder, found: None)
         begun = times()
