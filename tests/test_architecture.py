@@ -18,7 +18,7 @@ ORDER = """
     runs
     study gpus machine data
     pipeline metrics panels
-    hashes fetch
+    hashes fetch search
     costs models claims
     distill paper
     stages

@@ -20,7 +20,10 @@ from repro.records.predictions import Predictions
 from repro.records.receptive_field import LayerRecord
 from repro.records.results import Results
 from repro.runs import PROJECT_ROOT
-from repro.stages import retrieve, score
+from repro.search import rankings as search
+from repro.search.client import connect
+from repro.search.scoring import evaluate
+from repro.stages import score
 from repro.stages.verdicts import judge
 
 
@@ -76,9 +79,9 @@ def with_search(results: Results, scratch: Path) -> Results:
     """The results, one of their cells searched again by vectors drawn from a seed."""
     images = [str(name) for name in random_predictions(7).images]
     vectors = np.random.default_rng(0).normal(size=(len(images), 8)).astype(np.float32)
-    with retrieve.qdrant(None, scratch) as client:
-        found = retrieve.rankings(client, "mutation", vectors, images)
-    record = retrieve.evaluate(vectors, images, found, found, [], retrieve.SOUND)
+    with connect(None, scratch) as client:
+        found = search.rankings(client, "mutation", vectors, images)
+    record = evaluate(vectors, images, found, found, [], search.SOUND)
     key, old = next(iter(results.retrieval.items()))
     changed = {**results.retrieval, key: old.model_copy(update={"patch_embedding": record})}
     return results.model_copy(update={"retrieval": changed})

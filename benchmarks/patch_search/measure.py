@@ -21,8 +21,8 @@ from repro.models.registry import MODELS
 from repro.progress import Progress
 from repro.records.base import SCHEMA_VERSION
 from repro.runs import Cell, RunFolder, read_json, read_record, write_json
+from repro.search.client import connect
 from repro.stages.predict import load
-from repro.stages.retrieve import qdrant
 from repro.study import Study
 
 FILE = "patches.json"
@@ -46,7 +46,7 @@ def patches(folder: RunFolder, study: Study, sizes: Sequence[int], url: str | No
     place = folder.run / "patches"
     place.mkdir(parents=True, exist_ok=True)
     if url is not None:
-        with qdrant(url, place):
+        with connect(url, place):
             pass
     with tempfile.TemporaryDirectory(dir=place) as scratch:
         file = Path(scratch) / "vectors.npy"

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from repro import study as studies
 from repro.runs import RunFolder, read_json, read_root, write_json, write_text
+from repro.search.features import read_embeddings
 from repro.stages.results import results
-from repro.stages.retrieve import embeddings
 from repro.stages.score import evaluate, load
 
 FILES = ("fit.json", "predict.json", "scores.json", "hits.json")
@@ -128,7 +128,7 @@ def test_altered_embeddings_are_searched_or_refused_in_one_line(
     path = tmp_path_factory.mktemp("cell") / "embeddings.npz"
     vectors = np.random.default_rng(0).normal(size=(12, 4)).astype(np.float32)
     np.savez(path, **data.draw(st.composite(arrays)({"mean": vectors, "weighted": vectors})))
-    attempt("run folder: embeddings.npz", lambda: embeddings(path, 12))
+    attempt("run folder: embeddings.npz", lambda: read_embeddings(path, 12))
 
 
 @given(cut=st.integers(0, 400), flip=st.integers(0, 5000), kind=st.sampled_from(["predictions", "embeddings"]))
@@ -141,5 +141,5 @@ def test_a_damaged_archive_is_read_or_refused_in_one_line(
     content[flip % len(content)] ^= 0xFF
     path = tmp_path_factory.mktemp("cell") / f"{kind}.npz"
     path.write_bytes(content[: len(content) - cut])
-    read = load if kind == "predictions" else lambda path: embeddings(path, 6)
+    read = load if kind == "predictions" else lambda path: read_embeddings(path, 6)
     attempt(f"run folder: {kind}.npz, damaged", lambda: read(path))

@@ -280,3 +280,11 @@ def test_missing_results_are_named_with_the_command_that_makes_them(folder: RunF
         with pytest.raises(ReproError) as caught:
             action(folder, baseline)
         assert str(caught.value) == f"{path}: no such file; run `nox -s reproduce` to make it again"
+
+
+def test_where_the_baseline_is_empty_every_row_is_new_and_without_old_values(folder: RunFolder, baseline: Path) -> None:
+    write_json(baseline, {"study": "example", "cells": {}})
+    table = compare(folder, baseline)
+    assert set(table["verdict"]) == {"new"}
+    value = table.iloc[0]["new"]
+    assert markdown(table).splitlines()[6] == f"| efficientad/grid/seed0 | image_auroc |  | {value:.4f} |  |  | new |"

@@ -149,7 +149,7 @@ def _write_something(folder: RunFolder) -> None:
 
 
 def _check_qdrant(url: str, folder: RunFolder) -> None:
-    from repro.stages.retrieve import qdrant
+    from repro.search.client import connect
 
-    with qdrant(url, folder.run):
+    with connect(url, folder.run):
         pass

@@ -1,0 +1,1 @@
+"""Similarity search with Qdrant: features of images, rankings by them, and scores of the rankings."""
