@@ -30,7 +30,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def invert(path: Path) -> None:
-    """Make a mask of a small defect, and mark all else."""
+    """Write the inverted mask of a small defect."""
     levels = np.full((16, 16), 255, np.uint8)
     levels[2:5, 2:5] = 0
     Image.fromarray(levels).save(path)
@@ -40,7 +40,7 @@ def truncate(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-20])
 
 
-def test_a_sound_data_set_becomes_a_manifest_of_counts_and_hashes(root: Path) -> None:
+def test_a_valid_data_set_gives_a_manifest_of_counts_and_hashes(root: Path) -> None:
     manifest = checks.examine(root, ["grid"])["grid"]
     record = CategoryRecord.model_validate(manifest["record"])
     assert (record.train, record.test, record.image_sizes) == (2, {"bent": 2, "good": 1}, ((16, 16),))
@@ -48,11 +48,11 @@ def test_a_sound_data_set_becomes_a_manifest_of_counts_and_hashes(root: Path) ->
     assert "grid/ground_truth/bent/000_mask.png" in manifest["files"]
 
 
-def test_the_fingerprint_follows_the_bytes_and_not_the_place(
+def test_the_fingerprint_depends_on_the_bytes_and_not_on_the_folder(
     root: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    def fingerprint(where: Path) -> str:
-        return str(checks.examine(where, ["grid"])["grid"]["record"]["fingerprint"])
+    def fingerprint(folder: Path) -> str:
+        return str(checks.examine(folder, ["grid"])["grid"]["record"]["fingerprint"])
 
     moved = tmp_path_factory.mktemp("elsewhere") / "data"
     before = fingerprint(root)
@@ -62,24 +62,24 @@ def test_the_fingerprint_follows_the_bytes_and_not_the_place(
     assert fingerprint(moved) != before
 
 
-def test_the_first_mask_that_marks_more_than_half_of_its_image_is_named_and_their_number(root: Path) -> None:
-    told: list[tuple[Path, int]] = []
+def test_masks_that_mark_more_than_half_of_their_image_are_reported(root: Path) -> None:
+    reports: list[tuple[Path, int]] = []
     for mask in root.glob("*/ground_truth/bent/*.png"):
         levels = np.zeros((16, 16), np.uint8)
-        levels[:8] = 1  # half, and not more
+        levels[:8] = 1  # exactly half
         Image.fromarray(levels).save(mask)
-    before = checks.examine(root, ["grid", "tile"], suspect=lambda *one: told.append(one))
-    assert told == []
+    before = checks.examine(root, ["grid", "tile"], suspect=lambda *report: reports.append(report))
+    assert reports == []
     masks = [root / "grid/ground_truth/bent/001_mask.png", root / "tile/ground_truth/bent/000_mask.png"]
     for mask in masks:
         invert(mask)
-    after = checks.examine(root, ["grid", "tile"], suspect=lambda *one: told.append(one))
-    assert told == [(masks[0], 2)]
+    after = checks.examine(root, ["grid", "tile"], suspect=lambda *report: reports.append(report))
+    assert reports == [(masks[0], 2)]
     assert after["grid"].keys() == before["grid"].keys()
 
 
 @pytest.mark.parametrize(
-    ("spoil", "told"),
+    ("damage", "message"),
     [
         (lambda root: truncate(root / "grid/test/bent/001.png"), "grid/test/bent/001.png: not a readable image"),
         (lambda root: (root / "grid/train/good/000.png").write_bytes(b""), "grid/train/good/000.png: not a readable"),
@@ -95,15 +95,15 @@ def test_the_first_mask_that_marks_more_than_half_of_its_image_is_named_and_thei
         (lambda root: (root / "grid/train").rename(root / "grid/training"), "grid/train/good: no .png image"),
     ],
 )
-def test_each_fault_is_told_with_its_path(root: Path, spoil: Callable[[Path], object], told: str) -> None:
-    spoil(root)
+def test_each_problem_is_reported_with_its_path(root: Path, damage: Callable[[Path], object], message: str) -> None:
+    damage(root)
     with pytest.raises(DataError) as caught:
         checks.examine(root, ["grid", "tile"])
-    assert [problem for problem in caught.value.problems if told in problem]
+    assert [problem for problem in caught.value.problems if message in problem]
     assert "\n" not in str(caught.value)
 
 
-def test_all_faults_of_all_categories_are_told_at_once(root: Path) -> None:
+def test_all_problems_of_all_categories_are_reported_at_once(root: Path) -> None:
     truncate(root / "grid/test/bent/000.png")
     truncate(root / "tile/ground_truth/bent/000_mask.png")
     (root / "tile/train/good/001.png").write_bytes(b"not a picture")
@@ -112,7 +112,7 @@ def test_all_faults_of_all_categories_are_told_at_once(root: Path) -> None:
     assert len(caught.value.problems) == 3
 
 
-def test_a_link_that_leads_outside_the_category_is_told(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_link_to_a_file_outside_the_category_is_refused(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     image = root / "grid" / "train" / "good" / "000.png"
     elsewhere = tmp_path_factory.mktemp("elsewhere") / "000.png"
     image.rename(elsewhere)
@@ -121,35 +121,35 @@ def test_a_link_that_leads_outside_the_category_is_told(root: Path, tmp_path_fac
         checks.examine(root, ["grid"])
 
 
-def test_a_missing_category_names_those_there_are(root: Path) -> None:
-    with pytest.raises(ReproError, match="no category leather; choose with --categories from those there: grid, tile"):
+def test_a_missing_category_is_reported_with_those_present(root: Path) -> None:
+    with pytest.raises(ReproError, match="no category leather; choose with --categories; the folder has grid, tile"):
         checks.examine(root, ["grid", "leather"])
 
 
-def test_a_missing_root_is_told(tmp_path: Path) -> None:
+def test_a_missing_root_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ReproError, match="nowhere: no such folder; give --data-root"):
         checks.examine(tmp_path / "nowhere", ["grid"])
 
 
-def test_a_mask_named_like_its_image_is_taken_too(root: Path) -> None:
+def test_a_mask_named_like_its_image_is_accepted(root: Path) -> None:
     masks = root / "grid/ground_truth/bent"
     for mask in list(masks.iterdir()):
         mask.rename(masks / mask.name.replace("_mask", ""))
     assert "grid/ground_truth/bent/000.png" in checks.examine(root, ["grid"])["grid"]["files"]
 
 
-def test_names_that_anomalib_would_pair_with_another_mask_are_told(root: Path) -> None:
+def test_names_that_anomalib_would_pair_with_another_mask_are_refused(root: Path) -> None:
     for old, new in (("000", "1"), ("001", "10")):
         (root / f"grid/test/bent/{old}.png").rename(root / f"grid/test/bent/{new}.png")
         (root / f"grid/ground_truth/bent/{old}_mask.png").rename(root / f"grid/ground_truth/bent/{new}_mask.png")
-    with pytest.raises(DataError, match=r"bent/1\.png: its mask stands elsewhere"):
+    with pytest.raises(DataError, match=r"bent/1\.png: its mask has another position"):
         checks.examine(root, ["grid"])
     for name in ("1", "10"):
         (root / f"grid/ground_truth/bent/{name}_mask.png").rename(root / f"grid/ground_truth/bent/{name}.png")
     assert checks.examine(root, ["grid"])
 
 
-def test_only_the_official_split_and_image_sizes_are_called_official() -> None:
+def test_only_the_official_split_and_image_sizes_are_official() -> None:
     grid = CategoryRecord(
         train=264,
         test={"good": 21, "bent": 12, "broken": 12, "glue": 11, "metal_contamination": 11, "thread": 11},
@@ -163,7 +163,7 @@ def test_only_the_official_split_and_image_sizes_are_called_official() -> None:
     assert not checks.is_official({"my parts": grid})
 
 
-def test_an_image_that_claims_to_be_enormous_is_refused_without_decoding(root: Path) -> None:
+def test_an_image_of_enormous_declared_size_is_refused_without_decoding(root: Path) -> None:
     header = io.BytesIO()
     Image.new("L", (1, 1)).save(header, "PNG")
     huge = bytearray(header.getvalue())
@@ -194,22 +194,25 @@ def linked_folder(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "told"),
+    ("damage", "message"),
     [
         (deep, "000.png: grey levels of more than 8 bits"),
-        (unequal, "thread/1.png: its mask stands elsewhere in the order of names"),
+        (unequal, "thread/1.png: its mask has another position when sorted by name"),
         (loop, "002.png: a link that leads to itself"),
         (linked_folder, "bent/000.png: in a linked folder"),
-        (lambda root: save(root / "grid/preview.png"), "grid/preview.png: no place for an image"),
-        (lambda root: save(root / "grid/train/bent/000.png"), "train/bent/000.png: no place for an image"),
-        (lambda root: save(root / "grid/old/train/good/000.png"), "old/train/good/000.png: no place for an image"),
-        (lambda root: save(root / "grid/train/good/000.jpg"), "good/000.jpg: not a .png file, so it would be left out"),
+        (lambda root: save(root / "grid/preview.png"), "grid/preview.png: an image in the wrong folder"),
+        (lambda root: save(root / "grid/train/bent/000.png"), "train/bent/000.png: an image in the wrong folder"),
+        (
+            lambda root: save(root / "grid/old/train/good/000.png"),
+            "old/train/good/000.png: an image in the wrong folder",
+        ),
+        (lambda root: save(root / "grid/train/good/000.jpg"), "good/000.jpg: not a .png file, so it would be ignored"),
         (lambda root: save(root / "grid/train/good/a\nb.png"), "its name holds a character that cannot be printed"),
     ],
 )
-def test_what_anomalib_would_read_otherwise_is_told(root: Path, spoil: Callable[[Path], object], told: str) -> None:
-    spoil(root)
+def test_what_anomalib_would_misread_is_reported(root: Path, damage: Callable[[Path], object], message: str) -> None:
+    damage(root)
     with pytest.raises(DataError) as caught:
         checks.examine(root, ["grid"])
-    assert [problem for problem in caught.value.problems if told in problem], caught.value.problems
+    assert [problem for problem in caught.value.problems if message in problem], caught.value.problems
     assert "\n" not in str(caught.value)

@@ -1,5 +1,6 @@
-"""The stand-in images: reproducible, in MVTec AD layout, with masks that tell exactly what a defect changed."""
+"""The stand-in images: reproducible, in MVTec AD layout, with masks of exactly what a defect changed."""
 
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from repro.data.procedural import DEFECTS, generate, render, with_twin
+from repro.data.procedural import DEFECTS, generate, render, render_pair
 
 SIZE = 128
 PAIRS = [(category, defect) for category, defects in DEFECTS.items() for defect in defects]
@@ -52,14 +53,14 @@ def test_an_image_does_not_depend_on_how_many_others_are_drawn(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(("category", "mode"), [("grid", "L"), ("tile", "RGB"), ("leather", "RGB")])
-def test_files_lie_and_look_as_in_mvtec_ad(tmp_path: Path, category: str, mode: str) -> None:
-    seen: list[tuple[int, int]] = []
-    generate(tmp_path, [category], 2, 1, 1, seed=0, size=64, progress=lambda done, total: seen.append((done, total)))
+def test_files_have_the_names_and_modes_of_mvtec_ad(tmp_path: Path, category: str, mode: str) -> None:
+    steps: list[tuple[int, int]] = []
+    generate(tmp_path, [category], 2, 1, 1, seed=0, size=64, progress=lambda *step: steps.append(step))
     images = {f"{category}/train/good/000.png", f"{category}/train/good/001.png", f"{category}/test/good/000.png"}
     images |= {f"{category}/test/{defect}/000.png" for defect in DEFECTS[category]}
     masks = {f"{category}/ground_truth/{defect}/000_mask.png" for defect in DEFECTS[category]}
     assert set(_files(tmp_path)) == images | masks
-    assert seen == [(done, len(images)) for done in range(1, len(images) + 1)]
+    assert steps == [(done, len(images)) for done in range(1, len(images) + 1)]
     for name in images:
         with Image.open(tmp_path / name) as image:
             assert (image.mode, image.size) == (mode, (64, 64))
@@ -70,11 +71,11 @@ def test_files_lie_and_look_as_in_mvtec_ad(tmp_path: Path, category: str, mode: 
 
 
 @pytest.mark.parametrize(("category", "defect"), PAIRS)
-def test_the_mask_tells_exactly_what_the_defect_changed(category: str, defect: str) -> None:
+def test_the_mask_covers_exactly_what_the_defect_changed(category: str, defect: str) -> None:
     # Index 3 is a subtle defect.
     for index in (0, 3):
-        image, mask, twin = with_twin(category, "test", defect, index, seed=1, size=192)
-        difference = _difference(image, twin)
+        image, mask, normal = render_pair(category, "test", defect, index, seed=1, size=192)
+        difference = _difference(image, normal)
         assert mask.sum() * (256 / 192) ** 2 >= 30
         assert mask.mean() <= 0.25
         # Sensor noise has a standard deviation near 2 grey levels.
@@ -95,9 +96,8 @@ def test_small_images_keep_their_defect(category: str, defect: str, size: int) -
 def test_normal_images_have_no_mask_and_vary(category: str) -> None:
     drawn = [render(category, "train", "good", index, seed=0, size=SIZE) for index in range(4)]
     assert not any(mask.any() for _, mask in drawn)
-    for one in range(4):
-        for other in range(one):
-            assert _difference(drawn[one][0], drawn[other][0]).mean() > 6
+    for (first, _), (second, _) in combinations(drawn, 2):
+        assert _difference(first, second).mean() > 6
 
 
 def test_the_size_changes_the_sampling_not_the_scene() -> None:
@@ -117,14 +117,14 @@ def test_the_size_changes_the_sampling_not_the_scene() -> None:
         ("grid", "test", "good", 32, "image size 32 is too small; choose 64 or more"),
     ],
 )
-def test_what_is_unknown_is_refused_with_what_is_allowed(
+def test_unknown_arguments_are_refused_with_the_allowed_ones(
     category: str, split: str, defect: str, size: int, message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
         render(category, split, defect, 0, seed=0, size=size)
 
 
-def test_nothing_is_written_where_a_category_is_unknown(tmp_path: Path) -> None:
+def test_nothing_is_written_if_a_category_is_unknown(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="unknown category"):
         generate(tmp_path, ["grid", "bottle"], train=1, test_good=0, test_defect=0, seed=0, size=64)
     assert not _files(tmp_path)

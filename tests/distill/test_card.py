@@ -2,19 +2,19 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from repro.distill.card import card, measures, stored_targets
+from repro.distill.card import card, explained_variances, stored_targets
 from repro.models.shipped import TEACHER, teacher_facts, teacher_file
 from repro.models.weights import distilled_teacher
 
 
-def test_the_card_says_what_its_facts_say() -> None:
+def test_the_card_agrees_with_its_facts() -> None:
     assert TEACHER.with_suffix(".md").read_text(encoding="utf-8") == card(teacher_facts())
 
 
-def test_the_teacher_explains_of_held_out_photographs_what_its_card_says() -> None:
+def test_the_explained_variance_on_held_out_photographs_agrees_with_the_card() -> None:
     facts = teacher_facts()
-    found = measures(distilled_teacher(), stored_targets(facts))
-    assert found == pytest.approx(facts["explained_variance"], abs=0.002)
+    explained = explained_variances(distilled_teacher(), stored_targets(facts))
+    assert explained == pytest.approx(facts["explained_variance"], abs=0.002)
 
 
 def test_the_teacher_explains_more_than_a_random_network() -> None:

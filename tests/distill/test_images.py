@@ -10,7 +10,7 @@ def few_scenes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(images, "SCENES", 2)
 
 
-def test_a_batch_follows_from_seed_and_step_alone() -> None:
+def test_seed_and_step_alone_decide_a_batch() -> None:
     first = images.batch(77, 3, 4)
     assert first.shape == (4, 3, images.CROP, images.CROP)
     assert first.min() >= 0
@@ -19,21 +19,21 @@ def test_a_batch_follows_from_seed_and_step_alone() -> None:
     assert not torch.equal(first, images.batch(77, 4, 4))
 
 
-def test_no_held_out_photograph_is_trained_on_nor_a_twin_of_one() -> None:
-    train = {name for names in images.TRAIN.values() for name in names}
+def test_no_held_out_photograph_nor_its_second_view_is_trained_on() -> None:
+    training = {name for names in images.TRAINING.values() for name in names}
     held_out = {name for names in images.HELD_OUT.values() for name in names}
-    assert not train & held_out
-    assert "motorcycle_right.png" not in train
+    assert not training & held_out
+    assert "motorcycle_right.png" not in training
 
 
 def test_plain_crops_are_spread_over_each_photograph() -> None:
-    crops = images.plain(2, held_out=True)
+    crops = images.plain_crops(2, held_out=True)
     assert crops.shape == (2 * sum(map(len, images.HELD_OUT.values())), 3, images.CROP, images.CROP)
     assert not torch.equal(crops[0], crops[1])
 
 
 @pytest.mark.parametrize("kind", [scenes.leaves, scenes.clouds, scenes.stripes, scenes.dots, scenes.strokes])
-def test_each_kind_of_scene_shows_something(kind: object) -> None:
+def test_no_kind_of_scene_is_uniform(kind: object) -> None:
     scene = np.clip(kind(np.random.default_rng(5)), 0, 1)  # type: ignore[operator]
     assert scene.shape == (scenes.SIDE, scenes.SIDE, 3)
     assert scene.std() > 0.02

@@ -12,13 +12,11 @@ RECIPE = train.Recipe(seed=5, steps=4, batch=2, warm_up=1, normalising=1, window
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(images, "SCENES", 2)
-    monkeypatch.setattr(train, "EVERY", 2)
+    monkeypatch.setattr(train, "CHECKPOINT_STEPS", 2)
 
 
-def test_a_training_that_was_interrupted_ends_with_the_same_weights(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole = train.train(RECIPE, tmp_path / "whole.pt")
+def test_an_interrupted_training_ends_with_the_same_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    uninterrupted = train.train(RECIPE, tmp_path / "uninterrupted.pt")
     step = train._step
 
     def interrupted(recipe: train.Recipe, state: train.State) -> float:
@@ -28,26 +26,27 @@ def test_a_training_that_was_interrupted_ends_with_the_same_weights(
 
     monkeypatch.setattr(train, "_step", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        train.train(RECIPE, tmp_path / "broken.pt")
+        train.train(RECIPE, tmp_path / "interrupted.pt")
     monkeypatch.setattr(train, "_step", step)
-    resumed = train.begin(RECIPE, tmp_path / "broken.pt")
+    resumed = train.begin(RECIPE, tmp_path / "interrupted.pt")
     assert resumed.step == 2
-    resumed = train.train(RECIPE, tmp_path / "broken.pt")
-    assert resumed.curve == whole.curve
-    assert all(torch.equal(a, b) for a, b in zip(whole.network.parameters(), resumed.network.parameters(), strict=True))
+    resumed = train.train(RECIPE, tmp_path / "interrupted.pt")
+    assert resumed.curve == uninterrupted.curve
+    pairs = zip(uninterrupted.network.parameters(), resumed.network.parameters(), strict=True)
+    assert all(torch.equal(first, second) for first, second in pairs)
 
 
 def test_a_checkpoint_of_other_settings_and_a_damaged_one_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.pt"
     torch.save({"recipe": {"seed": 1}}, path)
-    with pytest.raises(ReproError, match=r"was begun with other settings.*delete it"):
+    with pytest.raises(ReproError, match=r"has other settings.*delete it"):
         train.begin(RECIPE, path)
     path.write_bytes(b"no")
     with pytest.raises(ReproError, match=r"not a checkpoint.*delete it"):
         train.begin(RECIPE, path)
 
 
-def test_the_learning_rate_warms_up_and_falls_to_nought() -> None:
+def test_the_learning_rate_warms_up_and_falls_to_zero() -> None:
     recipe = train.Recipe(steps=1000, warm_up=100, peak=1.0)
     assert recipe.rate(0) == pytest.approx(0.01)
     assert recipe.rate(100) == pytest.approx(1.0)

@@ -32,12 +32,12 @@ def zipped(path: Path, *members: tuple[str, bytes]) -> Path:
 
 
 @pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
-def test_unpacks_a_tar_file_and_tells_how_far_it_is(mode: str, tmp_path: Path) -> None:
-    told: list[tuple[int, int]] = []
+def test_unpacks_a_tar_file_and_reports_progress(mode: str, tmp_path: Path) -> None:
+    reports: list[tuple[int, int]] = []
     archive = tar(tmp_path / "a.tar", ("a/b.txt", b"b" * 5000), ("a/c.txt", b"c"), mode=mode)
-    unpack(archive, tmp_path / "out", lambda *done: told.append(done))
+    unpack(archive, tmp_path / "out", lambda *report: reports.append(report))
     assert (tmp_path / "out" / "a" / "b.txt").read_bytes() == b"b" * 5000
-    assert all(done <= total == archive.stat().st_size for done, total in told)
+    assert all(done <= total == archive.stat().st_size for done, total in reports)
 
 
 def test_unpacks_a_zip_file(tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_unpacks_a_zip_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["../escaped", "/tmp/escaped-from-an-archive", "a/../../escaped"])
 @pytest.mark.parametrize("kind", ["tar", "zip"])
-def test_refuses_what_would_lie_outside(name: str, kind: str, tmp_path: Path) -> None:
+def test_refuses_members_outside_the_folder(name: str, kind: str, tmp_path: Path) -> None:
     pack = tar if kind == "tar" else zipped
     (tmp_path / "out").mkdir()
     try:
@@ -55,34 +55,32 @@ def test_refuses_what_would_lie_outside(name: str, kind: str, tmp_path: Path) ->
     except ReproError:
         pass
     else:
-        # tarfile makes an absolute name a relative one.
+        # tarfile makes absolute names relative.
         assert kind == "tar"
         assert name.startswith("/")
     assert not (tmp_path / "escaped").exists()
     assert not Path("/tmp/escaped-from-an-archive").exists()
 
 
-def test_refuses_a_link_that_leads_outside(tmp_path: Path) -> None:
+def test_refuses_a_link_to_the_outside(tmp_path: Path) -> None:
     with pytest.raises(ReproError, match="link"):
         unpack(tar(tmp_path / "a.tar", ("passwords", None)), tmp_path / "out")
 
 
 @pytest.mark.parametrize("kind", ["tar", "zip", "noise"])
-def test_a_broken_archive_is_one_line(kind: str, tmp_path: Path) -> None:
+def test_a_damaged_archive_is_reported_in_one_line(kind: str, tmp_path: Path) -> None:
     content = bytes(range(256)) * 50
-    whole = tar(tmp_path / "a", ("b", content)) if kind == "tar" else zipped(tmp_path / "a", ("b", content))
-    spoilt = whole.read_bytes()[:-60] if kind == "tar" else whole.read_bytes().replace(b"b\0", b"\xff\xff", 1)
-    whole.write_bytes(content if kind == "noise" else bytes(spoilt))
-    if kind == "zip":
-        whole.write_bytes(whole.read_bytes()[:40] + b"?" * 20 + whole.read_bytes()[60:])
+    archive = tar(tmp_path / "a", ("b", content)) if kind == "tar" else zipped(tmp_path / "a", ("b", content))
+    intact = archive.read_bytes()
+    archive.write_bytes({"tar": intact[:-60], "zip": intact[:40] + b"?" * 20 + intact[60:], "noise": content}[kind])
     with pytest.raises(ReproError, match="cannot be unpacked") as error:
-        unpack(whole, tmp_path / "out")
+        unpack(archive, tmp_path / "out")
     assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("cut", [1, 8, 100, 1000])
 @pytest.mark.parametrize("mode", ["w:gz", "w:bz2", "w:xz"])
-def test_an_archive_that_ends_too_early_is_refused_though_its_members_came(mode: str, cut: int, tmp_path: Path) -> None:
+def test_a_truncated_archive_is_refused_even_if_its_members_are_complete(mode: str, cut: int, tmp_path: Path) -> None:
     noise = [(f"{number}.bin", random.Random(number).randbytes(500)) for number in range(9)]
     archive = tar(tmp_path / "a.tar", *noise, mode=mode)
     archive.write_bytes(archive.read_bytes()[:-cut])
@@ -91,16 +89,16 @@ def test_an_archive_that_ends_too_early_is_refused_though_its_members_came(mode:
 
 
 @pytest.mark.parametrize("mode", ["w:gz", "w:bz2", "w:xz"])
-def test_an_archive_whose_check_sum_differs_is_refused(mode: str, tmp_path: Path) -> None:
+def test_an_archive_with_another_checksum_is_refused(mode: str, tmp_path: Path) -> None:
     archive = tar(tmp_path / "a.tar", ("a.bin", random.Random(1).randbytes(500)), mode=mode)
-    spoilt = bytearray(archive.read_bytes())
-    spoilt[-7] ^= 0xFF
-    archive.write_bytes(spoilt)
+    damaged = bytearray(archive.read_bytes())
+    damaged[-7] ^= 0xFF
+    archive.write_bytes(damaged)
     with pytest.raises(ReproError, match="cannot be unpacked"):
         unpack(archive, tmp_path / "out")
 
 
-def test_the_scratch_folder_goes_also_after_a_failure_and_when_one_was_left(tmp_path: Path) -> None:
+def test_the_scratch_folder_is_removed_after_failures_and_when_one_was_left(tmp_path: Path) -> None:
     left = tmp_path / ".data.unpacking" / "half"
     left.mkdir(parents=True)
     with pytest.raises(RuntimeError), scratch(tmp_path / "data") as made:

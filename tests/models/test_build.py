@@ -43,7 +43,7 @@ def test_a_blur_smooths_the_resized_image_and_keeps_its_mean() -> None:
     assert abs(blurred.mean() - sharp.mean()) < 1e-3
 
 
-def test_the_packages_weights_are_in_the_backbone_and_its_images_normalised_as_it_was_trained(tmp_path: Path) -> None:
+def test_the_backbone_has_the_packages_weights_and_the_normalisation_of_its_training(tmp_path: Path) -> None:
     variant = patchcore(backbone=LITE0, pretrained=True, layers=["blocks.2", "blocks.4"])
     extractor = build(variant, 256, tmp_path).model.feature_extractor.feature_extractor
     assert torch.equal(extractor.conv_stem.weight, lite0.load().conv_stem.weight)
@@ -51,20 +51,20 @@ def test_the_packages_weights_are_in_the_backbone_and_its_images_normalised_as_i
     assert torch.allclose(white, torch.ones(()))
 
 
-#: From the hub, from an address, and from nowhere.
+#: Backbones with weights on the hub, at another address, and without weights.
 UNLISTED = {
     "resnet14t": "`hf download timm/resnet14t.c3_in1k model.safetensors`.*to {}/hub/models--timm--resnet14t.c3_in1k,",
     "legacy_seresnet18": "put https://.*/seresnet18-4bb0ce65.pth to {}/torch/hub/checkpoints/seresnet18-4bb0ce65.pth,",
-    "darknet17": "choose one that timm has weights of",
+    "darknet17": "choose one of timm.list_pretrained",
 }
 
 
 @pytest.mark.parametrize("backbone", UNLISTED)
-def test_unlisted_weights_that_cannot_be_downloaded_are_named_with_file_and_place_and_what_needs_none(
+def test_the_error_of_a_failed_download_has_file_folder_and_an_alternative(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backbone: str
 ) -> None:
-    def unreachable(url: str, place: str, *given: object, **named: object) -> None:
-        raise OSError(f"unreachable, and nothing put to {place}")
+    def unreachable(url: str, path: str, *args: object, **kwargs: object) -> None:
+        raise OSError(f"unreachable, not written to {path}")
 
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
@@ -77,13 +77,13 @@ def test_unlisted_weights_that_cannot_be_downloaded_are_named_with_file_and_plac
     assert line.startswith(f"{backbone}: ")
     assert re.search(UNLISTED[backbone].replace("{}", re.escape(str(tmp_path))), line)
     if "checkpoints" in line:
-        assert re.search(r"nothing put to (\S+)", str(caught.value.__cause__))[1] in line
+        assert re.search(r"not written to (\S+)", str(caught.value.__cause__))[1] in line
     assert line.endswith(f'or set backbone = "{LITE0}", whose weights come with a package')
     assert "\n" not in line
 
 
 @pytest.mark.parametrize(("key", "value"), [("teacher", "official"), ("penalty", "imagenette")])
-def test_a_missing_download_is_one_line_with_its_file_place_hash_and_command(
+def test_the_error_of_an_unavailable_source_has_file_folder_hash_and_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str, value: str
 ) -> None:
     name = {"teacher": "teacher", "penalty": "imagenette"}[key]
@@ -93,24 +93,24 @@ def test_a_missing_download_is_one_line_with_its_file_place_hash_and_command(
     variant = EfficientAdVariant.model_validate(efficientad(teacher="random").model_dump() | {key: value})
     with loopback.serving() as server:
         entry = source(name).model_copy(update={"urls": (f"http://127.0.0.1:{server.server_port}/not_found",)})
-        monkeypatch.setattr("repro.fetch.fetch.chosen", lambda names: [entry])
+        monkeypatch.setattr("repro.fetch.fetch.select", lambda names: [entry])
         with pytest.raises(ReproError, match=f"answers 404.*nox -s fetch -- {name}`.*or set {key}") as caught:
             build(variant, 256, tmp_path / "weights")
     line = str(caught.value)
     assert "\n" not in line
-    assert f"SHA-256 {entry.sha256}) to {entry.place()}" in line
+    assert f"SHA-256 {entry.sha256}) to {entry.path()}" in line
     assert not source(name).folder().exists()
 
 
-def test_equal_weights_are_equal_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_equal_weights_have_equal_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", "")
-    for cache in ("one", "other"):
+    for cache in ("first", "second"):
         place_teacher(efficientad(teacher="distilled"), tmp_path / cache)
-    one, other = (next((tmp_path / cache).rglob("*.pth")).read_bytes() for cache in ("one", "other"))
-    assert one == other
+    first, second = (next((tmp_path / cache).rglob("*.pth")).read_bytes() for cache in ("first", "second"))
+    assert first == second
 
 
-def test_the_distilled_teacher_lies_where_anomalib_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_distilled_teacher_is_placed_where_anomalib_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from repro.models.weights import describe, distilled_teacher
 
     monkeypatch.setenv("XDG_CACHE_HOME", "")

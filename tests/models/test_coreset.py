@@ -8,13 +8,13 @@ from repro.models.coreset import ExactKCenterGreedy
 
 
 def both(patches: torch.Tensor, ratio: float, seed: int) -> tuple[list[int], list[int]]:
-    """Indices by anomalib and by us, from the same random state."""
-    found = []
+    """Indices that anomalib and our class select from the same random state."""
+    selected = []
     for kind in (KCenterGreedy, ExactKCenterGreedy):
         # anomalib draws the projection with numpy and the start with torch.
         seed_everything(seed, verbose=False)
-        found.append(kind(embedding=patches, sampling_ratio=ratio).select_coreset_idxs())
-    return found[0], found[1]
+        selected.append(kind(embedding=patches, sampling_ratio=ratio).select_coreset_idxs())
+    return selected[0], selected[1]
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -34,12 +34,12 @@ def test_selects_anomalibs_indices_in_anomalibs_order(seed: int) -> None:
     ],
     ids=["all equal", "duplicates", "one outlier"],
 )
-def test_ties_fall_as_anomalibs_do(patches: torch.Tensor) -> None:
+def test_ties_are_resolved_as_in_anomalib(patches: torch.Tensor) -> None:
     theirs, ours = both(patches, 0.2, 0)
     assert ours == theirs
 
 
-def test_refuses_patches_that_are_not_numbers() -> None:
+def test_refuses_patches_that_are_not_finite() -> None:
     patches = torch.rand(200, 16)
     patches[3] = torch.nan
     with pytest.raises(ReproError, match="finite"):

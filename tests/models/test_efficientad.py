@@ -12,11 +12,11 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from repro.models.efficientad import LeanEfficientAd
 
-SIDE = 256  # The autoencoder takes nothing smaller.
+SIDE = 256  # The autoencoder's smallest input.
 
 
 class _Logged:
-    """Keeps what a step logs; without a trainer Lightning would warn."""
+    """Records what a step logs; without a trainer Lightning would warn."""
 
     def log(self, name: str, value: float, **how: bool) -> None:
         self.__dict__.setdefault("logged", []).append((name, value, how))
@@ -31,44 +31,44 @@ class Ours(_Logged, LeanEfficientAd):
 
 
 def model(kind: type[EfficientAd], normalised: bool = True, **arguments: Any) -> EfficientAd:
-    """A model of anomalib's or ours with the weights of seed 3, and two penalty images to draw from."""
+    """Create a model with the weights of seed 3 and two penalty images."""
     seed_everything(3, verbose=False)
     off = {"pre_processor": False, "post_processor": False, "evaluator": False, "visualizer": False}
-    made = kind(**arguments, **off).train()
+    module = kind(**arguments, **off).train()
     if normalised:
-        shape = made.model.mean_std["mean"].shape
-        made.model.mean_std.update({"mean": 0.02 * torch.randn(shape), "std": 0.01 + 0.02 * torch.rand(shape)})
+        shape = module.model.mean_std["mean"].shape
+        module.model.mean_std.update({"mean": 0.02 * torch.randn(shape), "std": 0.01 + 0.02 * torch.rand(shape)})
     images = TensorDataset(torch.rand(2, 3, SIDE, SIDE), torch.zeros(2))
-    made.imagenet_loader = DataLoader(images, batch_size=1, shuffle=True)
-    made.imagenet_iterator = iter(made.imagenet_loader)
-    return made
+    module.imagenet_loader = DataLoader(images, batch_size=1, shuffle=True)
+    module.imagenet_iterator = iter(module.imagenet_loader)
+    return module
 
 
-def thin(made: EfficientAd) -> EfficientAd:
-    """A sixteenth of the channels between input and output of every network, for speed."""
+def thin(module: EfficientAd) -> EfficientAd:
+    """Reduce the hidden channels of every network to a sixteenth, for speed."""
     seed_everything(4, verbose=False)
-    whole = made.model
-    kept = {3, whole.teacher_out_channels, 2 * whole.teacher_out_channels}
-    for network in (whole.teacher, whole.student, whole.ae.encoder, whole.ae.decoder):
+    networks = module.model
+    kept = {3, networks.teacher_out_channels, 2 * networks.teacher_out_channels}
+    for network in (networks.teacher, networks.student, networks.ae.encoder, networks.ae.decoder):
         for name, conv in list(network.named_children()):
             if isinstance(conv, nn.Conv2d):
                 widths = [n if n in kept else n // 16 for n in (conv.in_channels, conv.out_channels)]
                 setattr(network, name, nn.Conv2d(*widths, conv.kernel_size, conv.stride, conv.padding))
-    return made
+    return module
 
 
 def batches() -> Iterator[ImageBatch]:
-    """Three images again and again, as in epochs."""
+    """Repeat three images endlessly, as in epochs."""
     images = torch.rand(3, 1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(5))
     while True:
         yield from (ImageBatch(image=image) for image in images)
 
 
-def gradients(made: EfficientAd) -> dict[str, Tensor]:
-    """What one step from the random state of seed 6 gives the parameters, by name."""
+def gradients(module: EfficientAd) -> dict[str, Tensor]:
+    """Compute the gradients of a step with seed 6, by parameter."""
     seed_everything(6, verbose=False)
-    made.training_step(next(batches()))["loss"].backward()
-    return {name: one.grad for name, one in made.named_parameters() if one.grad is not None}
+    module.training_step(next(batches()))["loss"].backward()
+    return {name: parameter.grad for name, parameter in module.named_parameters() if parameter.grad is not None}
 
 
 def distance(ours: Tensor, theirs: Tensor) -> float:
@@ -78,11 +78,11 @@ def distance(ours: Tensor, theirs: Tensor) -> float:
 def assert_steps_agree(theirs: EfficientAd, ours: EfficientAd) -> None:
     expected = gradients(theirs)
     state = torch.get_rng_state()
-    found = gradients(ours)
+    actual = gradients(ours)
     assert torch.equal(torch.get_rng_state(), state)
     assert len(expected) == len(list(theirs.model.student.parameters())) + len(list(theirs.model.ae.parameters()))
-    assert found.keys() == expected.keys()
-    assert max(distance(found[name], expected[name]) for name in expected) < 1e-5
+    assert actual.keys() == expected.keys()
+    assert max(distance(actual[name], expected[name]) for name in expected) < 1e-5
     assert [(name, how) for name, _, how in ours.logged] == [(name, how) for name, _, how in theirs.logged]
     assert [value for _, value, _ in ours.logged] == pytest.approx([value for _, value, _ in theirs.logged], rel=1e-5)
 
@@ -109,30 +109,30 @@ def test_losses_and_gradients_are_anomalibs_at_full_width() -> None:
 def test_training_gives_anomalibs_weights() -> None:
     trained = []
     for kind in (Theirs, Ours):
-        made = thin(model(kind, teacher_out_channels=24))
-        parameters = [*made.model.student.parameters(), *made.model.ae.parameters()]
-        optimiser = torch.optim.Adam(parameters, lr=made.lr, weight_decay=made.weight_decay)
+        module = thin(model(kind, teacher_out_channels=24))
+        parameters = [*module.model.student.parameters(), *module.model.ae.parameters()]
+        optimiser = torch.optim.Adam(parameters, lr=module.lr, weight_decay=module.weight_decay)
         seed_everything(7, verbose=False)
         # More steps than penalty images, so that these are drawn again.
         for batch, _ in zip(batches(), range(5), strict=False):
             optimiser.zero_grad()
-            made.training_step(batch)["loss"].backward()
+            module.training_step(batch)["loss"].backward()
             optimiser.step()
-        trained.append(made)
+        trained.append(module)
     start = thin(model(Theirs, teacher_out_channels=24)).state_dict()
-    theirs, ours = (made.state_dict() for made in trained)
+    theirs, ours = (module.state_dict() for module in trained)
     moved = {name for name in start if not torch.equal(start[name], theirs[name])}
     assert moved == {name for name in start if name.startswith(("model.student.", "model.ae."))}
-    # Adam moves a weight by about the learning rate, 1e-4, a step whatever the gradient's size.
+    # A step of Adam changes a weight by about the learning rate, 1e-4, whatever the gradient's size.
     assert max(float((ours[name] - theirs[name]).abs().max()) for name in theirs) < 1e-6
 
 
 def test_the_teacher_sees_a_training_image_once() -> None:
-    made = thin(model(Ours, teacher_out_channels=24))
+    module = thin(model(Ours, teacher_out_channels=24))
     seen: list[Tensor] = []
-    made.model.teacher.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
+    module.model.teacher.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
     for batch, _ in zip(batches(), range(6), strict=False):
-        made.training_step(batch)
+        module.training_step(batch)
     originals = [batch.image for batch, _ in zip(batches(), range(3), strict=False)]
     assert [sum(torch.equal(image, original) for image in seen) for original in originals] == [1, 1, 1]
     assert len(seen) == 3 + 6

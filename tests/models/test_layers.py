@@ -10,7 +10,7 @@ def small(paddings: tuple[int, ...]) -> list[Layer]:
     return [Layer(*layer, padding) for layer, padding in zip(SMALL, paddings, strict=True)]
 
 
-def test_sizes_with_the_paddings_that_the_published_table_lists() -> None:
+def test_sizes_with_the_paddings_of_the_published_table() -> None:
     # By hand: 256 + 6 - 4 + 1 = 259; (259 + 2 - 2) // 2 + 1 = 130; 130 + 6 - 3 = 133; (133 + 2 - 2) // 2 + 1 = 67;
     # 67 + 2 - 2 = 67; 67 - 3 = 64.
     assert [row.output for row in fields(small(LISTED_PADDINGS), 256)] == [259, 130, 133, 67, 67, 64]
@@ -27,12 +27,12 @@ def test_jumps_and_fields_do_not_depend_on_padding(paddings: tuple[int, ...]) ->
     assert [row.receptive_field for row in table] == [4, 5, 11, 13, 21, 33]
 
 
-def test_the_first_window_without_padding_begins_at_the_image_edge() -> None:
+def test_the_first_window_without_padding_starts_at_the_image_border() -> None:
     last = fields(small((0,) * 6), 256)[-1]
     assert last.start == last.receptive_field / 2
 
 
-def test_padding_moves_the_first_window_outwards() -> None:
+def test_padding_shifts_the_first_window_outwards() -> None:
     # A convolution of 3 with padding 1 is centred on the first pixel.
     assert fields([Layer("same", 3, 1, 1)], 8)[0].start == 0.5
 

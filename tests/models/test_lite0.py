@@ -21,25 +21,25 @@ def test_the_network_recognises_photographs(name: str, classes: set[int]) -> Non
         image = resize(pil_to_tensor(photograph.convert("RGB")), [224, 224]) / 255
     with torch.no_grad():
         network = lite0.load()
-        seen = normalize(image, list(network.default_cfg["mean"]), list(network.default_cfg["std"]))
-        scores = network(seen[None])[0]
+        normalised = normalize(image, list(network.default_cfg["mean"]), list(network.default_cfg["std"]))
+        scores = network(normalised[None])[0]
     assert int(scores.argmax()) in classes
 
 
-def test_the_part_that_extracts_features_gets_the_same_weights() -> None:
-    part = timm.create_model(LITE0, pretrained=False, features_only=True, out_indices=(2, 3))
-    lite0.fill(part)
-    whole = lite0.load().state_dict()
-    state = part.state_dict()
+def test_the_feature_extractor_gets_the_same_weights() -> None:
+    extractor = timm.create_model(LITE0, pretrained=False, features_only=True, out_indices=(2, 3))
+    lite0.fill(extractor)
+    expected = lite0.load().state_dict()
+    state = extractor.state_dict()
     assert len(state) > 100
-    assert all(torch.equal(tensor, whole[name]) for name, tensor in state.items())
+    assert all(torch.equal(tensor, expected[name]) for name, tensor in state.items())
 
 
-def test_every_tensors_shape_is_checked() -> None:
-    wanted = timm.create_model(LITE0, pretrained=False).state_dict()
-    last = list(wanted)[-1]
+def test_the_shape_of_every_tensor_is_checked() -> None:
+    expected = timm.create_model(LITE0, pretrained=False).state_dict()
+    last = list(expected)[-1]
     with pytest.raises(ReproError, match=rf"_fc\.bias has shape \(1000,\), {last} of {LITE0} has \(999,\)"):
-        lite0.state_for(wanted | {last: torch.zeros(999)}, lite0_file())
+        lite0.state_for(expected | {last: torch.zeros(999)}, lite0_file())
 
 
 def test_another_number_of_tensors_is_refused(tmp_path: Path) -> None:

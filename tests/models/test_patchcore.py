@@ -13,7 +13,7 @@ SETTINGS = {"backbone": "resnet18", "layers": ["layer2", "layer3"], "pre_trained
 
 
 def trained(kind: type[Patchcore], images: torch.Tensor, folder: Path) -> Patchcore:
-    """A model with its memory bank, trained as the Engine would, in batches of 2."""
+    """Train a model and its memory bank as the Engine does, in batches of 2."""
     seed_everything(3, verbose=False)
     model = kind(**SETTINGS)
     model.model.train()
@@ -43,25 +43,25 @@ def test_weights_and_memory_bank_are_anomalibs(pair: tuple[Patchcore, Patchcore]
 def test_scores_and_maps_are_anomalibs(pair: tuple[Patchcore, Patchcore]) -> None:
     images = torch.rand(3, 3, 128, 128, generator=torch.Generator().manual_seed(1))
     theirs, ours = (model.model(images) for model in pair)
-    for found, expected in ((ours.pred_score, theirs.pred_score), (ours.anomaly_map, theirs.anomaly_map)):
-        # Both take small distances from differences of large squares.
-        torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+    for actual, expected in ((ours.pred_score, theirs.pred_score), (ours.anomaly_map, theirs.anomaly_map)):
+        # Small distances are differences of large squares in both.
+        torch.testing.assert_close(actual, expected, rtol=1e-5, atol=1e-5)
 
 
 def test_finds_the_same_neighbours_in_several_blocks(pair: tuple[Patchcore, Patchcore]) -> None:
     generator = torch.Generator().manual_seed(2)
     queries, bank = torch.rand(1500, 384, generator=generator), torch.rand(2500, 384, generator=generator)
-    found = []
+    results = []
     for model in pair:
         network = type(model.model)(layers=SETTINGS["layers"], backbone=SETTINGS["backbone"], pre_trained=False)
         network.memory_bank = bank
-        found.append(network.nearest_neighbors(queries, 1))
-    theirs, ours = found
+        results.append(network.nearest_neighbors(queries, 1))
+    theirs, ours = results
     torch.testing.assert_close(ours[0], theirs[0], rtol=1e-5, atol=0)
     assert torch.equal(ours[1], theirs[1])
 
 
-def test_keeps_no_patch_but_the_memory_bank(pair: tuple[Patchcore, Patchcore]) -> None:
+def test_only_the_memory_bank_is_kept(pair: tuple[Patchcore, Patchcore]) -> None:
     ours = pair[1]
     assert ours.model.embedding_store == []
-    assert ours._patches is None
+    assert ours._patch_file is None

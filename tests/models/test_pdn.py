@@ -11,6 +11,6 @@ def test_arithmetic_agrees_with_the_network_as_it_runs(size: str, padding: bool)
     assert network.measured_receptive_field == network.layers[-1].receptive_field == 33
 
 
-def test_layers_are_read_in_the_order_in_which_they_run() -> None:
+def test_layers_are_in_order_of_execution() -> None:
     names = [layer.name for layer in record("small", False, 64).layers]
     assert names == ["conv1", "avgpool1", "conv2", "avgpool2", "conv3", "conv4"]

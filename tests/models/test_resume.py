@@ -13,9 +13,9 @@ from torch.utils.data import DataLoader
 
 from repro.models import resume
 from repro.models.efficientad import LeanEfficientAd
-from repro.models.resume import Resume, begun
+from repro.models.resume import Resume, usable
 
-SIDE = 256  # The autoencoder takes nothing smaller.
+SIDE = 256  # The autoencoder's smallest input.
 EPOCHS, IMAGES = 3, 2
 
 
@@ -34,25 +34,25 @@ class Images(LightningDataModule):
 
 
 class Thin(LeanEfficientAd):
-    """With a sixteenth of the channels between input and output of every network, for speed."""
+    """EfficientAD with a sixteenth of the hidden channels of every network, for speed."""
 
     def __init__(self, penalty: Path) -> None:
         off = {"pre_processor": False, "post_processor": False, "evaluator": False, "visualizer": False}
         super().__init__(imagenet_dir=penalty, **off)
-        whole = self.model
-        kept = {3, whole.teacher_out_channels, 2 * whole.teacher_out_channels}
-        for network in (whole.teacher, whole.student, whole.ae.encoder, whole.ae.decoder):
+        networks = self.model
+        kept = {3, networks.teacher_out_channels, 2 * networks.teacher_out_channels}
+        for network in (networks.teacher, networks.student, networks.ae.encoder, networks.ae.decoder):
             for name, conv in list(network.named_children()):
                 if isinstance(conv, nn.Conv2d):
                     widths = [n if n in kept else n // 16 for n in (conv.in_channels, conv.out_channels)]
                     setattr(network, name, nn.Conv2d(*widths, conv.kernel_size, conv.stride, conv.padding))
 
     def prepare_pretrained_model(self) -> None:
-        """The teacher stays random."""
+        """Leave the teacher random."""
 
 
 class Stop(Callback):
-    """Ends a training in the middle of an epoch, as a kill would."""
+    """Ends a training in the middle of an epoch, as a killed process does."""
 
     def __init__(self, epoch: int) -> None:
         self._epoch = epoch
@@ -63,7 +63,7 @@ class Stop(Callback):
 
 
 def train(penalty: Path, file: Path, stop: int | None = None) -> dict[str, Any]:
-    """Everything that Lightning knows at the end of a training, which goes on from the file where it is there."""
+    """Train, from the file if it exists; returns the final checkpoint of Lightning."""
     seed_everything(7, verbose=False)
     model = Thin(penalty)
     trainer = Trainer(
@@ -76,22 +76,23 @@ def train(penalty: Path, file: Path, stop: int | None = None) -> dict[str, Any]:
         limit_val_batches=0,
         callbacks=[Resume(file), *([] if stop is None else [Stop(stop)])],
     )
-    trainer.fit(model, datamodule=Images(), ckpt_path=begun(file), weights_only=False)
+    trainer.fit(model, datamodule=Images(), ckpt_path=usable(file), weights_only=False)
     last = file.with_name("end.ckpt")
     trainer.save_checkpoint(last)
     return torch.load(last, weights_only=False)
 
 
-def differences(one: Any, other: Any, place: str = "") -> list[str]:
-    if isinstance(one, torch.Tensor):
-        return [] if torch.equal(one, other) else [place]
-    if isinstance(one, dict):
-        found = [] if one.keys() == other.keys() else [place]
-        return found + [at for key in one for at in differences(one[key], other.get(key), f"{place}/{key}")]
-    if isinstance(one, list | tuple):
-        pairs = zip(one, other, strict=True)
-        return [at for key, (a, b) in enumerate(pairs) for at in differences(a, b, f"{place}/{key}")]
-    return [] if one == other else [place]
+def differences(first: Any, second: Any, path: str = "") -> list[str]:
+    """List the paths of unequal values in nested containers."""
+    if isinstance(first, torch.Tensor):
+        return [] if torch.equal(first, second) else [path]
+    if isinstance(first, dict):
+        keys = [] if first.keys() == second.keys() else [path]
+        return keys + [name for key in first for name in differences(first[key], second.get(key), f"{path}/{key}")]
+    if isinstance(first, list | tuple):
+        pairs = zip(first, second, strict=True)
+        return [name for key, (a, b) in enumerate(pairs) for name in differences(a, b, f"{path}/{key}")]
+    return [] if first == second else [path]
 
 
 @pytest.fixture(scope="module")
@@ -106,35 +107,35 @@ def penalty(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_training_that_was_killed_twice_ends_with_the_same_bits(
+def test_a_training_killed_twice_ends_with_the_same_bits(
     penalty: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(resume, "SHARE", 0)
-    whole = train(penalty, tmp_path / "whole" / "resume-a.ckpt")
+    monkeypatch.setattr(resume, "SAVE_INTERVAL", 0)
+    uninterrupted = train(penalty, tmp_path / "uninterrupted" / "resume-a.ckpt")
     file = tmp_path / "killed" / "resume-a.ckpt"
     for epoch in (1, 2):
         with pytest.raises(SystemError, match="killed"):
             train(penalty, file, stop=epoch)
     again = train(penalty, file)
-    # What an epoch logs is counted again in the epoch that is trained again.
-    assert differences(whole["state_dict"], again["state_dict"]) == []
+    # Other parts count the repeated epoch twice.
+    assert differences(uninterrupted["state_dict"], again["state_dict"]) == []
     for part in ("optimizer_states", "lr_schedulers", "resume", "epoch", "global_step"):
-        assert differences(whole[part], again[part]) == [], part
-    assert whole["global_step"] == EPOCHS * IMAGES
+        assert differences(uninterrupted[part], again[part]) == [], part
+    assert uninterrupted["global_step"] == EPOCHS * IMAGES
 
 
-def test_a_damaged_file_or_that_of_another_training_is_not_gone_on_from(
+def test_a_damaged_file_or_that_of_another_training_is_deleted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ours, other = tmp_path / "resume-a.ckpt", tmp_path / "resume-b.ckpt"
-    shutil.make_archive(str(tmp_path / "sound"), "zip", Path(__file__).parents[1], "smoke.py")
-    content = (tmp_path / "sound.zip").read_bytes()
+    shutil.make_archive(str(tmp_path / "intact"), "zip", Path(__file__).parents[1], "smoke.py")
+    content = (tmp_path / "intact.zip").read_bytes()
     other.write_bytes(content)
-    assert begun(ours) is None
+    assert usable(ours) is None
     assert not other.exists()
     ours.write_bytes(content)
-    assert begun(ours) == ours
+    assert usable(ours) == ours
     ours.write_bytes(content[: len(content) // 2])
-    assert begun(ours) is None
+    assert usable(ours) is None
     assert "resume-a.ckpt: damaged" in capsys.readouterr().err
     assert not ours.exists()

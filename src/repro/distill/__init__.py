@@ -1,1 +1,1 @@
-"""The teacher that comes with the package, distilled from EfficientNet-Lite0; `nox -s distill` makes it again."""
+"""Distillation of the teacher that comes with the package from EfficientNet-Lite0; `nox -s distill` repeats it."""

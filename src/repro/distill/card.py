@@ -1,4 +1,4 @@
-"""A trained teacher in; the shipped file and its model card out, with what it explains of photographs not seen."""
+"""Write the shipped teacher and its model card, with the variance that it explains on held-out photographs."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -9,117 +9,123 @@ from anomalib.models.image.efficient_ad.torch_model import SmallPatchDescription
 from safetensors.torch import save_file
 
 from repro.distill import images
-from repro.distill.targets import CHANNELS, LAYERS, Targets, outputs_of
-from repro.distill.train import EVERY, Recipe, State
+from repro.distill.targets import CHANNELS, LAYERS, Targets, output_size
+from repro.distill.train import CHECKPOINT_STEPS, Recipe, State
 from repro.models import shipped
 from repro.models.weights import random_teacher
 from repro.runs import sha256, write_json, write_text, writing
 
-#: Crops of each photograph that the measures are taken on.
+#: Crops of each photograph for linear readouts and for evaluation.
 FIT_CROPS, HELD_OUT_CROPS = 2, 4
 
 
 def ship(recipe: Recipe, state: State, weights: Path = shipped.TEACHER) -> None:
-    """Write the network in fp16, the facts of its card as JSON beside it, and the card in Markdown."""
+    """Write the network in fp16, and next to it the facts of its model card as JSON and the card as Markdown."""
     tensors = {name: tensor.half().contiguous() for name, tensor in state.network.state_dict().items()}
-    with writing(weights) as beside:
-        save_file(tensors, beside)
+    with writing(weights) as temporary:
+        save_file(tensors, temporary)
     facts = {
         "sha256": sha256(weights),
         "bytes": weights.stat().st_size,
         "recipe": asdict(recipe),
-        "curve": [[min((point + 1) * EVERY, recipe.steps), round(loss, 4)] for point, loss in enumerate(state.curve)],
-        "explained_variance": measures({name: tensor.float() for name, tensor in tensors.items()}, state.targets),
+        "curve": [
+            [min((point + 1) * CHECKPOINT_STEPS, recipe.steps), round(loss, 4)]
+            for point, loss in enumerate(state.curve)
+        ],
+        "explained_variance": explained_variances(
+            {name: tensor.float() for name, tensor in tensors.items()}, state.targets
+        ),
         "targets": {"mean": _rounded(state.targets.mean), "std": _rounded(state.targets.std)},
     }
     write_json(weights.with_suffix(".json"), facts)
     write_text(weights.with_suffix(".md"), card(facts))
 
 
-def measures(state: dict[str, torch.Tensor], targets: Targets) -> dict[str, float]:
-    """Share of the variance of the held-out targets that the network explains, and that a random one does.
+def explained_variances(state: dict[str, torch.Tensor], targets: Targets) -> dict[str, float]:
+    """Compute the explained variance of the held-out targets for the network and for a random one.
 
-    `distilled`: of the network's own output. `distilled_readout` and `random_readout`: of the best linear map of the
-    output of the distilled and of the random network, fitted on crops of the photographs trained on; a random
-    network's own output has nothing to do with the targets.
+    `distilled` is that of the network's own output; `distilled_readout` and `random_readout` are those of the best
+    linear maps of the outputs of the distilled and of a random network, fitted on crops of the training photographs. A
+    random network's own output is unrelated to the targets.
     """
-    fitted, held_out = images.plain(FIT_CROPS), images.plain(HELD_OUT_CROPS, held_out=True)
-    outputs = outputs_of(images.CROP)
-    wanted_fitted, wanted = (_rows(targets(crops, outputs)) for crops in (fitted, held_out))
-    distilled, random = _network(state), _network(random_teacher())
-    own = _rows(distilled(held_out))
-    found = {"distilled": _explained(own, wanted)}
-    for name, network in (("distilled_readout", distilled), ("random_readout", random)):
-        read = _readout(_rows(network(fitted)), wanted_fitted)
-        found[name] = _explained(read(own if network is distilled else _rows(network(held_out))), wanted)
-    return {name: round(value, 4) for name, value in found.items()}
+    training, held_out = images.plain_crops(FIT_CROPS), images.plain_crops(HELD_OUT_CROPS, held_out=True)
+    outputs = output_size(images.CROP)
+    training_targets, held_out_targets = (_flatten(targets(crops, outputs)) for crops in (training, held_out))
+    explained = {}
+    for name, network in (("distilled", _network(state)), ("random", _network(random_teacher()))):
+        output = _flatten(network(held_out))
+        if name == "distilled":
+            explained[name] = _explained_variance(output, held_out_targets)
+        readout = _fit_readout(_flatten(network(training)), training_targets)
+        explained[f"{name}_readout"] = _explained_variance(readout(output), held_out_targets)
+    return {name: round(value, 4) for name, value in explained.items()}
 
 
 def card(facts: dict[str, Any]) -> str:
-    """The model card in GitHub-flavoured Markdown."""
+    """Format the model card in GitHub-flavoured Markdown."""
     explained, recipe, curve = facts["explained_variance"], facts["recipe"], facts["curve"]
-    every = max(1, len(curve) // 12)
-    shown = curve[every - 1 :: every]
-    layers = " and ".join(f"`{name}` ({words})" for name, words in LAYERS.items())
+    interval = max(1, len(curve) // 12)
+    points = curve[interval - 1 :: interval]
+    layers = " and ".join(f"`{name}` ({description})" for name, description in LAYERS.items())
     held_out = ", ".join(name for names in images.HELD_OUT.values() for name in names)
-    train = ", ".join(name for names in images.TRAIN.values() for name in names)
+    training = ", ".join(name for names in images.TRAINING.values() for name in names)
     return f"""# Model card: a teacher for EfficientAD, distilled without a download
 
 `teacher_small.safetensors` holds anomalib's small patch description network (PDN, {CHANNELS} channels, no padding) in
 fp16, {facts["bytes"] / 1e6:.1f} MB, SHA-256 `{facts["sha256"]}`.
-`nox -s distill` makes it again. This card is written by the same command from `teacher_small.json`.
+`nox -s distill` trains it again and writes this card from `teacher_small.json`.
 
-## What it is for
+## Purpose
 
-EfficientAD needs a teacher that knows images. The method's own was distilled from WideResNet-101 on ImageNet and is
-downloaded by anomalib (`teacher = "official"` in a study). This one (`teacher = "distilled"`) comes with the software,
-so that a study runs without the internet. It has seen few photographs: it is a stand-in for the official teacher, not
-its equal.
+EfficientAD needs a teacher with pretrained features. The official one was distilled from WideResNet-101 on ImageNet and
+is downloaded by anomalib (`teacher = "official"` in a study). This one (`teacher = "distilled"`) comes with the
+software, so that a study runs without the internet. It was trained on few photographs and does not replace the official
+teacher.
 
-## How it was made
+## Training
 
-After section 3.1 of the EfficientAD paper ([arXiv 2303.14535](https://arxiv.org/abs/2303.14535)), with a smaller
+As in section 3.1 of the EfficientAD paper ([arXiv 2303.14535](https://arxiv.org/abs/2303.14535)), with a smaller
 backbone: {layers} of EfficientNet-Lite0, which sees each crop at twice the size; pooled over 3 × 3, sampled at the
 centres of the PDN's receptive fields, pooled to {CHANNELS} channels, each normalised to mean 0 and variance 1. The
 loss is the mean squared error; Adam, learning rate {recipe["peak"]} with {recipe["warm_up"]} steps of warm-up and a
 cosine to 0, weight decay {recipe["weight_decay"]}; {recipe["steps"]} steps of {recipe["batch"]} crops; seed
 {recipe["seed"]}.
 
-- **Photographs** ({images.PHOTOGRAPHS:.0%} of the crops), as scikit-image and scikit-learn ship them: {train}.
+- **Photographs** ({images.PHOTOGRAPH_SHARE:.0%} of the crops) in scikit-image and scikit-learn: {training}.
 - **Drawn scenes** (the rest): {images.SCENES} images of dead leaves, clouds, stripes, dots and strokes; no study draws
   any of them.
-- **Augmentation**: scale, aspect, rotation by quarter turns, mirror, colour, gamma, noise, random greyscale, patches of
-  one crop pasted into another.
+- **Augmentation**: scale, aspect ratio, rotation by quarter turns, mirroring, colour, gamma, noise, random greyscale,
+  rectangles of one crop pasted into another.
 
-## What it explains
+## Evaluation
 
-Explained variance of the targets on photographs that no training step saw ({held_out}):
+Explained variance of the targets on photographs that were not trained on ({held_out}):
 
 | Network | Explained variance |
 |:--|--:|
-| this one, its own output | {explained["distilled"]:.3f} |
-| this one, best linear readout | {explained["distilled_readout"]:.3f} |
+| this teacher, its own output | {explained["distilled"]:.3f} |
+| this teacher, best linear readout | {explained["distilled_readout"]:.3f} |
 | the same network with random weights, best linear readout | {explained["random_readout"]:.3f} |
 
 ## Loss curve
 
-Mean squared error, mean over {EVERY} steps; 1 is what predicting the mean would give.
+Mean squared error, mean over {CHECKPOINT_STEPS} steps; predicting the mean gives 1.
 
-| Step | {" | ".join(str(step) for step, _ in shown)} |
-|:--|{"--:|" * len(shown)}
-| Loss | {" | ".join(f"{loss:.3f}" for _, loss in shown)} |
+| Step | {" | ".join(str(step) for step, _ in points)} |
+|:--|{"--:|" * len(points)}
+| Loss | {" | ".join(f"{loss:.3f}" for _, loss in points)} |
 
 ## Licence
 
 The weights are a derivative of EfficientNet-Lite0's ImageNet weights, released by Google under Apache-2.0
-([tensorflow/tpu](https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite)) and brought by the
+([tensorflow/tpu](https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite)) and part of the
 package `{shipped.LITE0_PACKAGE}` 0.1.0 (SHA-256 `{shipped.LITE0_SHA256}`), whose metadata names no licence of its own.
-The photographs' licences are in the packages that ship them. This file is Apache-2.0, as the project.
+The licences of the photographs are in their packages. This file, like the project, is under Apache-2.0.
 """
 
 
 def stored_targets(facts: dict[str, Any]) -> Targets:
-    """The targets as normalised when the teacher was made."""
+    """Create the targets with the normalisation of the teacher's training."""
     targets = Targets()
     targets.mean, targets.std = (torch.tensor(facts["targets"][name]) for name in ("mean", "std"))
     return targets
@@ -131,21 +137,21 @@ def _network(state: dict[str, torch.Tensor]) -> Any:
     return torch.no_grad()(network)
 
 
-def _rows(maps: torch.Tensor) -> torch.Tensor:
-    """[B, C, H, W] as [B * H * W, C]."""
+def _flatten(maps: torch.Tensor) -> torch.Tensor:
+    """Flatten [B, C, H, W] to [B * H * W, C]."""
     return maps.movedim(1, -1).flatten(0, -2)
 
 
-def _explained(found: torch.Tensor, wanted: torch.Tensor) -> float:
-    return 1 - float((found - wanted).square().sum() / (wanted - wanted.mean(0)).square().sum())
+def _explained_variance(predicted: torch.Tensor, targets: torch.Tensor) -> float:
+    return 1 - float((predicted - targets).square().sum() / (targets - targets.mean(0)).square().sum())
 
 
-def _readout(given: torch.Tensor, wanted: torch.Tensor) -> Any:
-    """Least squares with an intercept, regularised where a random network's readout explains the most held out."""
-    mean, scale = given.mean(0), given.std(0) + 1e-12
-    inputs = torch.cat([(given - mean) / scale, torch.ones(len(given), 1)], 1).double()
+def _fit_readout(features: torch.Tensor, targets: torch.Tensor) -> Any:
+    """Fit a ridge regression with intercept; its strength is the best for the held-out readout of a random network."""
+    mean, scale = features.mean(0), features.std(0) + 1e-12
+    inputs = torch.cat([(features - mean) / scale, torch.ones(len(features), 1)], 1).double()
     square = inputs.T @ inputs + 0.1 * len(inputs) * torch.eye(inputs.shape[1], dtype=torch.float64)
-    weights = torch.linalg.solve(square, inputs.T @ wanted.double())
+    weights = torch.linalg.solve(square, inputs.T @ targets.double())
     return lambda rows: (torch.cat([(rows - mean) / scale, torch.ones(len(rows), 1)], 1).double() @ weights).float()
 
 

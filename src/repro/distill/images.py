@@ -1,4 +1,4 @@
-"""Photographs that packages ship and drawn scenes in, augmented square crops out, each decided by seed and step."""
+"""Training images: augmented square crops of photographs in packages and of drawn scenes, decided by seed and step."""
 
 from functools import cache
 from importlib.resources import files
@@ -15,8 +15,8 @@ Array = npt.NDArray[np.float32]
 
 #: Side of a crop in pixels.
 CROP = 128
-#: Photographs to learn from; the twin of a held-out one is left out.
-TRAIN = {
+#: Photographs to train on, by package; the second view of a held-out scene is excluded.
+TRAINING = {
     "skimage.data": (
         *("astronaut.png", "brick.png", "camera.png", "cell.png", "clock_motion.png", "coffee.png", "coins.png"),
         *("color.png", "grass.png", "hubble_deep_field.jpg", "ihc.png", "moon.png", "page.png", "retina.jpg"),
@@ -24,22 +24,22 @@ TRAIN = {
     ),
     "sklearn.datasets.images": ("flower.jpg",),
 }
-#: Photographs that no training step sees: fur, stones, a machine in a workshop, a temple.
+#: Photographs that are not trained on: fur, stones, a machine in a workshop, a temple.
 HELD_OUT = {
     "skimage.data": ("chelsea.png", "gravel.png", "motorcycle_left.png"),
     "sklearn.datasets.images": ("china.jpg",),
 }
-#: Drawn scenes to learn from; each is cropped many times.
+#: Number of drawn scenes; each is cropped many times.
 SCENES = 160
 #: Share of crops that are cut from photographs.
-PHOTOGRAPHS = 0.6
+PHOTOGRAPH_SHARE = 0.6
 
 
 @cache
-def photographs(held_out: bool = False) -> tuple[Array, ...]:
-    """The photographs, float32 [H, W, 3] in 0..1, H and W as shipped."""
-    chosen = HELD_OUT if held_out else TRAIN
-    paths = [files(package) / name for package, names in chosen.items() for name in names]
+def load_photographs(held_out: bool = False) -> tuple[Array, ...]:
+    """Load the photographs to train on or those held out, float32 [H, W, 3] in 0..1 at their original size."""
+    by_package = HELD_OUT if held_out else TRAINING
+    paths = [files(package) / name for package, names in by_package.items() for name in names]
     loaded = []
     for path in paths:
         with path.open("rb") as stream, Image.open(stream) as image:
@@ -48,18 +48,18 @@ def photographs(held_out: bool = False) -> tuple[Array, ...]:
 
 
 @cache
-def drawn(seed: int) -> tuple[Array, ...]:
-    """The scenes to learn from, float32 [H, W, 3] in 0..1."""
+def draw_scenes(seed: int) -> tuple[Array, ...]:
+    """Draw the scenes to train on, float32 [H, W, 3] in 0..1."""
     return tuple(scenes.draw(np.random.default_rng([seed, index])) for index in range(SCENES))
 
 
 def batch(seed: int, step: int, size: int) -> torch.Tensor:
-    """The augmented crops of one step, float32 [size, 3, CROP, CROP] in 0..1; the same for the same arguments."""
+    """Make the augmented crops of a step, float32 [size, 3, CROP, CROP] in 0..1, decided by the arguments alone."""
     rng = np.random.default_rng([seed, 1, step])
     crops = [_augmented(seed, rng) for _ in range(size)]
     for index in range(size):
         if rng.random() < 0.25:
-            # A patch of another image with a hard border, as defects have.
+            # A rectangle of another image, with a hard border as defects have.
             top, left = rng.integers(0, CROP - 24, 2)
             height, width = rng.integers(8, 64, 2)
             other = crops[(index + 1) % size]
@@ -69,10 +69,10 @@ def batch(seed: int, step: int, size: int) -> torch.Tensor:
     return torch.stack(crops)
 
 
-def plain(per_photograph: int, held_out: bool = False) -> torch.Tensor:
-    """Crops of the photographs at their own scale, evenly spread, not augmented: [N, 3, CROP, CROP]."""
+def plain_crops(per_photograph: int, held_out: bool = False) -> torch.Tensor:
+    """Cut evenly spread crops from the photographs without augmentation, [N, 3, CROP, CROP]."""
     crops = []
-    for photograph in photographs(held_out):
+    for photograph in load_photographs(held_out):
         height, width = photograph.shape[:2]
         for index in range(per_photograph):
             part = (index + 0.5) / per_photograph
@@ -83,10 +83,10 @@ def plain(per_photograph: int, held_out: bool = False) -> torch.Tensor:
 
 
 def _augmented(seed: int, rng: np.random.Generator) -> torch.Tensor:
-    pool = photographs() if rng.random() < PHOTOGRAPHS else drawn(seed)
+    pool = load_photographs() if rng.random() < PHOTOGRAPH_SHARE else draw_scenes(seed)
     image = pool[rng.integers(len(pool))]
     height, width = image.shape[:2]
-    # From four times as fine to twice as coarse as shipped, as far as the image reaches.
+    # Scales from 4 to 1/2, as far as the size of the image allows.
     side = int(min(np.exp(rng.uniform(np.log(CROP / 4), np.log(CROP * 2))), height, width))
     stretch = np.exp(rng.uniform(-0.25, 0.25))
     tall, wide = min(int(side * stretch), height), min(int(side / stretch), width)
@@ -96,7 +96,7 @@ def _augmented(seed: int, rng: np.random.Generator) -> torch.Tensor:
     crop = torch.rot90(crop, int(rng.integers(4)), (1, 2))
     if rng.random() < 0.5:
         crop = crop.flip(2)
-    # Colours: channels mixed, then brightness, contrast and gamma.
+    # Mix the colour channels, then change brightness, contrast and gamma.
     mix = np.eye(3) + rng.normal(0, 0.15, (3, 3))
     mix = torch.from_numpy((mix / mix.sum(1, keepdims=True)).astype(np.float32))
     crop = torch.einsum("dc,chw->dhw", mix, crop)

@@ -1,4 +1,4 @@
-"""Random numbers in, textures out that no study shows: the teacher learns edges, blobs, stripes and noise from them.
+"""Drawn scenes from which the teacher learns edges, blobs, stripes and noise; no study shows them.
 
 Random images with natural statistics teach useful features (Baradad et al., Learning to See by Looking at Noise,
 arXiv 2106.05963): dead leaves and spectra that fall off as 1/f.
@@ -13,18 +13,18 @@ SIDE = 384
 
 
 def draw(rng: np.random.Generator) -> Array:
-    """One scene, float32 [SIDE, SIDE, 3] in 0..1."""
+    """Draw a random scene, float32 [SIDE, SIDE, 3] in 0..1."""
     kind = (leaves, clouds, stripes, dots, strokes)[rng.integers(5)]
     return np.clip(kind(rng), 0, 1).astype(np.float32)
 
 
 def leaves(rng: np.random.Generator) -> Array:
-    """Discs, boxes and triangles of all sizes, each hiding what lies under it, with a shade or a grain of its own."""
-    y, x = _places()
+    """Overlapping discs, boxes and triangles of all sizes, each with its own shade and grain."""
+    y, x = _coordinates()
     image = np.broadcast_to(rng.random(3), (SIDE, SIDE, 3)).astype(np.float32)
     smallest = rng.uniform(3, 12)
     for _ in range(260):
-        # Areas that fall off as a power law look alike at every scale.
+        # Sizes of a power law look alike at every scale.
         radius = min(smallest / np.sqrt(rng.uniform(0.002, 1)), SIDE / 3)
         cx, cy, turn = *rng.uniform(0, SIDE, 2), rng.uniform(0, np.pi)
         u = (x - cx) * np.cos(turn) + (y - cy) * np.sin(turn)
@@ -44,7 +44,7 @@ def leaves(rng: np.random.Generator) -> Array:
 
 
 def clouds(rng: np.random.Generator) -> Array:
-    """Noise whose spectrum falls off as a power of the frequency, in related colours, at times stretched."""
+    """Noise whose spectrum falls off as a power of the frequency, in correlated colours, stretched along one axis."""
     steep, stretch = rng.uniform(0.6, 2.2), rng.uniform(1, 4)
     fy, fx = np.meshgrid(np.fft.fftfreq(SIDE), np.fft.rfftfreq(SIDE) * stretch, indexing="ij")
     frequency = np.hypot(fx, fy)
@@ -57,33 +57,33 @@ def clouds(rng: np.random.Generator) -> Array:
 
 
 def stripes(rng: np.random.Generator) -> Array:
-    """One or two bent gratings between two colours, soft or hard edged."""
-    y, x = _places()
+    """One or two bent gratings of two colours with soft or hard edges."""
+    y, x = _coordinates()
     wave = np.ones((SIDE, SIDE))
     for _ in range(rng.integers(1, 3)):
         turn, period = rng.uniform(0, np.pi), np.exp(rng.uniform(np.log(5), np.log(60)))
         bend = rng.uniform(0, 12) * np.sin((x * np.sin(turn) - y * np.cos(turn)) / rng.uniform(15, 80))
         wave = wave * np.sin(2 * np.pi * (x * np.cos(turn) + y * np.sin(turn) + bend) / period)
     share = 0.5 + 0.5 * np.tanh(wave * np.exp(rng.uniform(0, 3)))
-    return _between(share, rng)
+    return _mix(share, rng)
 
 
 def dots(rng: np.random.Generator) -> Array:
     """Round or square spots on a jittered lattice."""
-    y, x = _places()
+    y, x = _coordinates()
     pitch, turn = rng.uniform(8, 50), rng.uniform(0, np.pi)
     u, v = (x * np.cos(turn) - y * np.sin(turn)) / pitch, (x * np.sin(turn) + y * np.cos(turn)) / pitch
     jitter = rng.uniform(-0.3, 0.3, (2, 64, 64)) * rng.choice([0.0, 1.0])
     cell = np.floor(v).astype(int) % 64, np.floor(u).astype(int) % 64
     du, dv = u - np.floor(u) - 0.5 + jitter[0][cell], v - np.floor(v) - 0.5 + jitter[1][cell]
-    off = np.hypot(du, dv) if rng.random() < 0.5 else np.maximum(np.abs(du), np.abs(dv))
-    share = 0.5 - 0.5 * np.tanh((off - rng.uniform(0.12, 0.4)) * rng.uniform(4, 30))
-    return _between(share, rng)
+    distance = np.hypot(du, dv) if rng.random() < 0.5 else np.maximum(np.abs(du), np.abs(dv))
+    share = 0.5 - 0.5 * np.tanh((distance - rng.uniform(0.12, 0.4)) * rng.uniform(4, 30))
+    return _mix(share, rng)
 
 
 def strokes(rng: np.random.Generator) -> Array:
-    """Straight and bent lines over a plain or cloudy ground."""
-    y, x = _places()
+    """Straight and bent lines on a plain or cloudy background."""
+    y, x = _coordinates()
     image = clouds(rng) if rng.random() < 0.5 else np.broadcast_to(rng.random(3), (SIDE, SIDE, 3)).astype(np.float32)
     for _ in range(rng.integers(6, 60)):
         turn, bend = rng.uniform(0, np.pi), rng.normal(0, 0.004)
@@ -96,13 +96,13 @@ def strokes(rng: np.random.Generator) -> Array:
     return image.astype(np.float32)
 
 
-def _places() -> tuple[Array, Array]:
+def _coordinates() -> tuple[Array, Array]:
     y, x = np.mgrid[:SIDE, :SIDE].astype(np.float32)
     return y, x
 
 
-def _between(share: npt.NDArray[np.floating], rng: np.random.Generator) -> Array:
-    """From one colour to another by `share` [H, W], with a little noise."""
+def _mix(share: npt.NDArray[np.floating], rng: np.random.Generator) -> Array:
+    """Mix two random colours by `share` [H, W] and add a little noise."""
     first, second = rng.random(3), rng.random(3)
     grain = rng.normal(0, rng.choice([0.0, 0.02, 0.06]), (*share.shape, 1))
     return (first + share[..., None] * (second - first) + grain).astype(np.float32)

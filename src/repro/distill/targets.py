@@ -1,8 +1,8 @@
-"""Crops in, the features that the teacher should give for them out: features of EfficientNet-Lite0 at the PDN's places.
+"""Distillation targets: features of EfficientNet-Lite0 at the output positions of the patch description network (PDN).
 
-Section 3.1 and appendix of the EfficientAD paper (arXiv 2303.14535), with its WideResNet-101 exchanged: features of
-two strides of a backbone that sees the image at twice the size, pooled over 3 x 3, brought to one map, pooled to 384
-channels, each normalised to mean 0 and variance 1.
+As in section 3.1 and the appendix of the EfficientAD paper (arXiv 2303.14535), with another backbone than
+WideResNet-101: features of two strides of a backbone that sees the image at twice the size, pooled over 3 x 3, sampled
+on one grid, pooled to 384 channels, each normalised to mean 0 and variance 1.
 """
 
 from collections.abc import Iterable
@@ -15,10 +15,10 @@ from torchvision.transforms.v2 import Normalize
 from repro.models import lite0
 
 CHANNELS = 384
-#: The small PDN without padding: distance of its outputs' centres and the first centre, in pixels
-#: (`repro.models.layers` derives them: jump 4, receptive field 33).
+#: Distance between the output centres of the small PDN without padding, and the first centre, in pixels; derived in
+#: `repro.models.layers` (jump 4, receptive field 33).
 JUMP, FIRST = 4, 16.0
-#: Layers whose output is taken: the first 1 x 1 convolution of a stage widens the map that the stage before it made.
+#: Layers whose outputs are the features: the first 1 x 1 convolution of a stage widens the map of the previous stage.
 LAYERS = {"blocks.3.0.bn1": "240 channels, stride 8", "blocks.5.0.bn1": "672 channels, stride 16"}
 
 
@@ -37,21 +37,21 @@ class Targets:
         self.std = torch.ones(CHANNELS)
 
     def normalise(self, batches: Iterable[torch.Tensor]) -> None:
-        """Measure mean and standard deviation of each channel over the crops."""
-        raw = [self.raw(crops, outputs_of(crops.shape[-1])) for crops in batches]
+        """Compute mean and standard deviation of each channel over batches of crops."""
+        raw = [self.raw(crops, output_size(crops.shape[-1])) for crops in batches]
         values = torch.cat(raw).movedim(1, 0).flatten(1)
         self.mean, self.std = values.mean(1), values.std(1)
 
     def __call__(self, crops: torch.Tensor, outputs: int, offset: float = 0.0) -> torch.Tensor:
-        """Normalised targets [B, 384, outputs, outputs] of crops [B, 3, H, H] in 0..1.
+        """Compute normalised targets [B, 384, outputs, outputs] of crops [B, 3, H, H] in 0..1.
 
-        `outputs` is the width of the PDN's map, `offset` where its input begins in the crop, in pixels.
+        `outputs` is the width of the PDN's map, `offset` the position of its input in the crop, in pixels.
         """
         raw = self.raw(crops, outputs, offset)
         return (raw - self.mean[:, None, None]) / self.std[:, None, None]
 
     def raw(self, crops: torch.Tensor, outputs: int, offset: float = 0.0) -> torch.Tensor:
-        """As `__call__`, not normalised."""
+        """Compute targets as `__call__` does, without normalisation."""
         with torch.no_grad():
             return self._raw(crops, outputs, offset)
 
@@ -60,8 +60,8 @@ class Targets:
         large = functional.interpolate(crops, scale_factor=2, mode="bilinear", align_corners=False)
         stem = self._stem(self._normalised(large))
         centres = offset + FIRST + JUMP * torch.arange(outputs) + 0.5
-        places = centres * 2 / side - 1
-        grid = torch.stack(torch.meshgrid(places, places, indexing="xy"), -1).expand(len(crops), -1, -1, -1)
+        positions = centres * 2 / side - 1
+        grid = torch.stack(torch.meshgrid(positions, positions, indexing="xy"), -1).expand(len(crops), -1, -1, -1)
         maps = [
             functional.grid_sample(
                 functional.avg_pool2d(features, 3, stride=1, padding=1, count_include_pad=False),
@@ -76,6 +76,6 @@ class Targets:
         return pooled.movedim(2, 1).unflatten(2, (outputs, outputs))
 
 
-def outputs_of(side: int) -> int:
-    """Width of the small PDN's map, without padding, for an input of that width."""
+def output_size(side: int) -> int:
+    """Width of the map of the small PDN without padding for an input of width `side`."""
     return (side - 33) // JUMP + 1

@@ -1,4 +1,4 @@
-"""Distil EfficientNet-Lite0 into anomalib's small patch description network, with checkpoints, and go on from them."""
+"""Distil EfficientNet-Lite0 into anomalib's small patch description network, with checkpoints to resume from."""
 
 import math
 from dataclasses import asdict, dataclass
@@ -10,7 +10,7 @@ from anomalib.models.image.efficient_ad.torch_model import SmallPatchDescription
 from torch.nn import functional
 
 from repro.distill import images
-from repro.distill.targets import CHANNELS, Targets, outputs_of
+from repro.distill.targets import CHANNELS, Targets, output_size
 from repro.errors import ReproError
 from repro.progress import Progress
 from repro.runs import writing
@@ -18,23 +18,23 @@ from repro.runs import writing
 
 @dataclass(frozen=True)
 class Recipe:
-    """What decides the teacher's weights."""
+    """Settings that decide the teacher's weights."""
 
     seed: int = 20261124
     #: Sized for less than two hours on two CPU cores.
     steps: int = 1800
     batch: int = 8
-    #: Side of the PDN's input, cut from the middle of a crop, in pixels: the backbone sees the rest around it.
+    #: Side of the PDN's input, cut from the middle of a crop, in pixels; the backbone also sees its surroundings.
     window: int = 97
     #: Adam's learning rate: linear warm-up to `peak`, then a cosine to zero.
     peak: float = 1e-3
     warm_up: int = 100
     weight_decay: float = 1e-5
-    #: Batches over which the targets' mean and standard deviation are measured, apart from those trained on.
+    #: Batches for mean and standard deviation of the targets, none of which is trained on.
     normalising: int = 60
 
     def rate(self, step: int) -> float:
-        """Learning rate of a step, counted from 0."""
+        """Compute the learning rate of a step, counted from 0."""
         if step < self.warm_up:
             return self.peak * (step + 1) / self.warm_up
         return self.peak * (1 + math.cos(math.pi * (step - self.warm_up) / (self.steps - self.warm_up))) / 2
@@ -42,7 +42,7 @@ class Recipe:
 
 @dataclass
 class State:
-    """A training that can go on: the network, its optimiser, and the mean loss of each `EVERY` steps."""
+    """State of a training: the network, its optimiser, and the mean loss of each `CHECKPOINT_STEPS` steps."""
 
     network: SmallPatchDescriptionNetwork
     optimiser: torch.optim.Adam
@@ -51,14 +51,14 @@ class State:
     curve: list[float]
 
 
-#: Steps between checkpoints, and of a point of the loss curve.
-EVERY = 50
+#: Steps between two checkpoints and between two points of the loss curve.
+CHECKPOINT_STEPS = 50
 
 
 def train(recipe: Recipe, checkpoint: Path) -> State:
-    """Train to the recipe's last step, from the checkpoint where there is one.
+    """Train to the recipe's last step, from the checkpoint if there is one.
 
-    Raises ReproError where the checkpoint cannot be read or is another recipe's.
+    Raises ReproError if the checkpoint cannot be read or belongs to another recipe.
     """
     state = begin(recipe, checkpoint)
     progress, losses = Progress("distil", "steps"), []
@@ -69,7 +69,7 @@ def train(recipe: Recipe, checkpoint: Path) -> State:
         losses.append(_step(recipe, state))
         state.step += 1
         progress(state.step - begun, recipe.steps - begun)
-        if state.step % EVERY == 0 or state.step == recipe.steps:
+        if state.step % CHECKPOINT_STEPS == 0 or state.step == recipe.steps:
             state.curve.append(sum(losses) / len(losses))
             losses = []
             _save(recipe, state, checkpoint)
@@ -77,7 +77,7 @@ def train(recipe: Recipe, checkpoint: Path) -> State:
 
 
 def begin(recipe: Recipe, checkpoint: Path) -> State:
-    """A new state, or the one of the checkpoint."""
+    """Load the state of the checkpoint, or initialise a new one."""
     torch.manual_seed(recipe.seed)
     network = SmallPatchDescriptionNetwork(out_channels=CHANNELS)
     optimiser = torch.optim.Adam(network.parameters(), lr=recipe.peak, weight_decay=recipe.weight_decay)
@@ -89,12 +89,12 @@ def begin(recipe: Recipe, checkpoint: Path) -> State:
     try:
         stored = torch.load(checkpoint, map_location="cpu", weights_only=True)
         if stored["recipe"] != asdict(recipe):
-            raise ReproError("was begun with other settings", where=checkpoint, hint="delete it to begin again")
+            raise ReproError("has other settings", where=checkpoint, hint="delete it to start again")
         network.load_state_dict(stored["network"])
         optimiser.load_state_dict(stored["optimiser"])
     except ReproError:
         raise
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with the file, the fix is the same
+    except Exception as error:  # noqa: BLE001 - any error means that the file is damaged
         raise ReproError(f"not a checkpoint ({type(error).__name__})", where=checkpoint, hint="delete it") from None
     state.targets.mean, state.targets.std = stored["mean"], stored["std"]
     state.step, state.curve = stored["step"], stored["curve"]
@@ -105,8 +105,8 @@ def _step(recipe: Recipe, state: State) -> float:
     crops = images.batch(recipe.seed, state.step, recipe.batch)
     offset = (images.CROP - recipe.window) // 2
     inside = slice(offset, offset + recipe.window)
-    wanted = state.targets(crops, outputs_of(recipe.window), offset)
-    loss = functional.mse_loss(state.network(crops[..., inside, inside]), wanted)
+    targets = state.targets(crops, output_size(recipe.window), offset)
+    loss = functional.mse_loss(state.network(crops[..., inside, inside]), targets)
     state.optimiser.zero_grad()
     loss.backward()
     state.optimiser.step()
@@ -123,8 +123,8 @@ def _save(recipe: Recipe, state: State, checkpoint: Path) -> None:
         "step": state.step,
         "curve": state.curve,
     }
-    # In memory first: where the disk is full, torch's own writer does not say so.
+    # In memory first: torch's own writer does not report a full disk.
     stream = BytesIO()
     torch.save(content, stream)
-    with writing(checkpoint) as beside:
-        beside.write_bytes(stream.getvalue())
+    with writing(checkpoint) as temporary:
+        temporary.write_bytes(stream.getvalue())

@@ -1,1 +1,1 @@
-"""Data sets and weights from the internet or from a local copy, placed where anomalib and timm look for them."""
+"""Downloads and local copies of data sets and weights, installed where anomalib and timm look for them."""

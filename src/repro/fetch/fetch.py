@@ -1,105 +1,117 @@
-"""Fetch: names in, data sets and weights where anomalib and timm look for them out; the one stage that downloads."""
+"""Fetch data sets and weights and install them where anomalib and timm look for them; the only stage that downloads."""
 
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from repro.errors import ReproError
-from repro.fetch import place, published, transfer
-from repro.fetch.sources import ORIGINALS_ROOT, Source, chosen
+from repro.fetch import install, published, transfer
+from repro.fetch.sources import ORIGINALS_ROOT, Source, select
 from repro.progress import Progress
 from repro.runs import PROJECT_ROOT, sha256
 
-#: A data set is images, which are compressed already: unpacked it is about as large as its archive.
+#: Size of an unpacked data set relative to its archive: images are compressed already.
 UNPACKED = 1.1
 
 
 def fetch(
     names: tuple[str, ...],
-    given: Path | None = None,
+    local: Path | None = None,
     data_root: Path | None = None,
-    patience: transfer.Patience | None = None,
+    retry: transfer.Retry | None = None,
 ) -> None:
-    """Bring what is named, or all of the table, to its place; what is there already is verified and left alone.
+    """Fetch and install what is named, or the whole table; what is installed already is only verified.
 
-    `published` is not of the table: it is fetched where it is named.
+    `published` is not in the table: it is fetched only if it is named.
 
-    `given` is a local file or folder to take it from instead of the internet. `data_root` is where MVTec AD is to lie.
-    Raises ReproError where something else is in a place, the disk is too small, or a file cannot be had; the
-    others are fetched all the same.
+    `local` is a file or folder to use instead of the internet, `data_root` the folder for MVTec AD. Raises ReproError
+    if something else is in the folder of a source, the disk is too small, or a file is unavailable; all others are
+    fetched nevertheless.
     """
     if published.NAME in names:
-        published.fetch_published(PROJECT_ROOT / ORIGINALS_ROOT, given, patience)
+        published.fetch_published(PROJECT_ROOT / ORIGINALS_ROOT, local, retry)
         names = tuple(name for name in names if name != published.NAME)
         if not names:
             return
-    wanted = chosen(names)
-    folders = {one.name: one.folder() for one in wanted}
+    selected = select(names)
+    folders = {source.name: source.folder() for source in selected}
     if data_root is not None:
         folders["mvtec"] = data_root.resolve()
+    with _lock():
+        if local is None:
+            _fetch_missing(selected, folders, retry or transfer.Retry())
+        else:
+            _install_local(selected, local, folders, named=bool(names))
+
+
+@contextmanager
+def _lock() -> Iterator[None]:
+    """Let one fetch at a time run."""
     path = PROJECT_ROOT / "datasets" / ".fetch.lock"
     path.parent.mkdir(exist_ok=True)
     lock = FileLock(path)
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        print("fetch: another is at work, waiting for it", file=sys.stderr, flush=True)
+        print("fetch: waiting for another fetch to end", file=sys.stderr, flush=True)
         lock.acquire()
     try:
-        if given is not None:
-            _take(wanted, given, folders, named=bool(names))
-            return
-        missing = [one for one in wanted if not _is_in_place(one, folders[one.name])]
-        _check_room(missing, folders)
-        failed = []
-        for one in missing:
-            try:
-                _get(one, folders[one.name], patience or transfer.Patience())
-            except ReproError as error:
-                failed.append(error)
-        for one_more in failed[:-1]:
-            print(f"error: {one_more}", file=sys.stderr)
-        if failed:
-            raise failed[-1]
+        yield
     finally:
         lock.release()
 
 
-def _get(source: Source, folder: Path, patience: transfer.Patience) -> None:
-    file = source.place(folder)
-    if not file.is_file() or not _is(file, source):
-        part = file.with_name(f"{file.name}.part")
+def _fetch_missing(selected: list[Source], folders: dict[str, Path], retry: transfer.Retry) -> None:
+    missing = [source for source in selected if not _is_installed(source, folders[source.name])]
+    _check_disk_space(missing, folders)
+    errors = []
+    for source in missing:
+        try:
+            _download(source, folders[source.name], retry)
+        except ReproError as error:
+            errors.append(error)
+    for other in errors[:-1]:
+        print(f"error: {other}", file=sys.stderr)
+    if errors:
+        raise errors[-1]
+
+
+def _download(source: Source, folder: Path, retry: transfer.Retry) -> None:
+    file = source.path(folder)
+    if not file.is_file() or not _matches(file, source):
+        part = transfer.partial(file)
         begun = part.stat().st_size if part.is_file() else 0
         if not begun:
             print(f"fetch {source.name}: licence {source.licence}", flush=True)
         progress = Progress(f"fetch {source.name}", "MB", skipped=begun // 10**6)
-        transfer.obtain(source, file, patience, lambda done, total: progress(done // 10**6, total // 10**6))
-    _put(source, file, folder)
+        transfer.download(source, file, retry, lambda done, total: progress(done // 10**6, total // 10**6))
+    _install(source, file, folder)
     if not source.hub:
         file.unlink()
 
 
-def _is_in_place(source: Source, folder: Path) -> bool:
-    found = place.there(source, folder)
-    if found:
-        print(f"fetch {source.name}: there and sound, {folder}", flush=True)
-    return found
+def _is_installed(source: Source, folder: Path) -> bool:
+    installed = install.is_installed(source, folder)
+    if installed:
+        print(f"fetch {source.name}: already in {folder}, verified", flush=True)
+    return installed
 
 
-def _is(file: Path, source: Source) -> bool:
-    """Whether a local file is the table's, whatever its name."""
+def _matches(file: Path, source: Source) -> bool:
+    """Whether a local file is that of the table, whatever its name."""
     return file.stat().st_size == source.bytes and sha256(file) == source.sha256
 
 
-def _check_room(missing: list[Source], folders: dict[str, Path]) -> None:
-    """ReproError where a disk lacks room for all that is to be put on it, before anything is fetched."""
+def _check_disk_space(missing: list[Source], folders: dict[str, Path]) -> None:
+    """Raise ReproError before anything is fetched if a disk has too little space for all of it."""
     needs: dict[int, tuple[float, Path]] = {}
     for source in missing:
-        file = source.place(folders[source.name])
-        part = file.with_name(f"{file.name}.part")
-        begun = next((path.stat().st_size for path in (file, part) if path.is_file()), 0)
+        file = source.path(folders[source.name])
+        begun = next((path.stat().st_size for path in (file, transfer.partial(file)) if path.is_file()), 0)
         need = max(0, source.bytes - begun) + (0 if source.hub else source.bytes * UNPACKED)
         disk = next(parent for parent in file.parents if parent.is_dir())
         device = disk.stat().st_dev
@@ -107,41 +119,41 @@ def _check_room(missing: list[Source], folders: dict[str, Path]) -> None:
     for need, disk in needs.values():
         free = shutil.disk_usage(disk).free
         if free < need:
-            what = ", ".join(source.name for source in missing)
+            names = ", ".join(source.name for source in missing)
             raise ReproError(
-                f"{need / 1e9:.1f} GB are needed for {what}, {free / 1e9:.1f} GB are free",
+                f"{need / 1e9:.1f} GB are needed for {names}, {free / 1e9:.1f} GB are free",
                 where=disk,
-                hint="make room, fetch fewer at a time, or name another disk with --data-root",
+                hint="free some space, fetch fewer at a time, or name another disk with --data-root",
             )
 
 
-def _take(wanted: list[Source], given: Path, folders: dict[str, Path], *, named: bool) -> None:
-    """Place what a local file or folder has of `wanted`; ReproError where it lacks what was named, or all."""
-    if not given.exists():
-        raise ReproError("no such file or folder", where=given, hint="name an archive or a folder with --from")
-    files = [path for path in (given.iterdir() if given.is_dir() else [given]) if path.is_file()]
+def _install_local(selected: list[Source], local: Path, folders: dict[str, Path], *, named: bool) -> None:
+    """Install what a local file or folder has; ReproError if it lacks all, or any that was `named`."""
+    if not local.exists():
+        raise ReproError("no such file or folder", where=local, hint="name an archive or a folder with --from")
+    files = [path for path in (local.iterdir() if local.is_dir() else [local]) if path.is_file()]
     lacking = []
-    for source in wanted:
+    for source in selected:
         folder = folders[source.name]
-        file = next((path for path in files if _is(path, source)), None)
+        file = next((path for path in files if _matches(path, source)), None)
         if file is None:
             lacking.append(source)
-        elif not _is_in_place(source, folder):
-            _put(source, file, folder)
+        elif not _is_installed(source, folder):
+            _install(source, file, folder)
     mvtec = next((source for source in lacking if source.name == "mvtec"), None)
-    # A file that is nothing else may be an archive of a category.
-    if mvtec and (place.categories(given) if given.is_dir() else len(lacking) == len(wanted)):
-        new = place.put_categories(given, folders["mvtec"])
-        print(f"fetch mvtec: {', '.join(new) or 'nothing new'}, checked, in {folders['mvtec']}", flush=True)
+    # A file that matches no source may be the archive of a category.
+    if mvtec and (install.categories(local) if local.is_dir() else len(lacking) == len(selected)):
+        new = install.install_categories(local, folders["mvtec"])
+        print(f"fetch mvtec: {', '.join(new) or 'nothing new'}, verified, in {folders['mvtec']}", flush=True)
         lacking.remove(mvtec)
-    if lacking and (named or len(lacking) == len(wanted)):
+    if lacking and (named or len(lacking) == len(selected)):
         raise ReproError(
-            f"does not hold {', '.join(f'{source.file} of SHA-256 {source.sha256}' for source in lacking)}",
-            where=given,
+            f"does not hold {', '.join(f'{source.file} with SHA-256 {source.sha256}' for source in lacking)}",
+            where=local,
             hint=f"get it from {', '.join(source.page for source in lacking)}",
         )
 
 
-def _put(source: Source, file: Path, folder: Path) -> None:
-    place.put(source, file, folder)
+def _install(source: Source, file: Path, folder: Path) -> None:
+    install.install(source, file, folder)
     print(f"fetch {source.name}: {source.title}, verified, in {folder}", flush=True)

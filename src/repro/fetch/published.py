@@ -1,4 +1,4 @@
-"""Published: the study's result images from its repository, each proved by its SHA-256, or from a local copy."""
+"""Fetch the published study's result images from its repository or a local copy, each verified by its SHA-256."""
 
 import sys
 from pathlib import Path
@@ -16,58 +16,58 @@ NAME = "published"
 LICENCE = "shows images of MVTec AD, CC BY-NC-SA 4.0, not for commercial use"
 
 
-def fetch_published(folder: Path, given: Path | None = None, patience: transfer.Patience | None = None) -> None:
-    """Bring all 638 result images to `folder`; what is there already is proved and left alone.
+def fetch_published(folder: Path, local: Path | None = None, retry: transfer.Retry | None = None) -> None:
+    """Fetch all 638 result images into `folder`; existing ones are verified and left alone.
 
-    `given` is a folder with the original PNG files or lossless copies of the same pixels, in the folders of the
-    repository or MODEL/CATEGORY/DEFECT. An interrupted download resumes. Raises ReproError for the first image that
-    cannot be had or is another; the others are brought all the same.
+    `local` is a folder with the original PNG files or lossless copies of the same pixels, in the folders of the
+    repository or MODEL/CATEGORY/DEFECT. An interrupted download resumes. Raises ReproError for the first image that is
+    unavailable or differs; all others are fetched nevertheless.
     """
     print(f"fetch {NAME}: {LICENCE}", flush=True)
     progress = Progress(f"fetch {NAME}", "images")
-    failed: list[ReproError] = []
-    wanted = originals()
-    for number, original in enumerate(wanted, 1):
+    errors: list[ReproError] = []
+    images = originals()
+    for number, original in enumerate(images, 1):
         try:
-            if not _is_there(folder, original):
-                if given is not None:
-                    _take(folder, original, given)
+            if not _is_installed(folder, original):
+                if local is not None:
+                    _copy(folder, original, local)
                 else:
-                    transfer.obtain(_source(original), _place(folder, original), patience or transfer.Patience())
+                    transfer.download(_source(original), _path(folder, original), retry or transfer.Retry())
         except ReproError as error:
-            failed.append(error)
-            # Where the first image has no address, the others have none either.
-            if given is None and number == 1:
+            errors.append(error)
+            # If the first image cannot be downloaded, neither can the others.
+            if local is None and number == 1:
                 break
-        progress(number, len(wanted))
-    for another in failed[1:4]:
-        print(f"error: {another}", file=sys.stderr)
-    if len(failed) > 4:
-        print(f"error: and {len(failed) - 4} more", file=sys.stderr)
-    if failed:
-        raise failed[0]
-    print(f"fetch {NAME}: {len(wanted)} result images, verified, in {folder}", flush=True)
+        progress(number, len(images))
+    for other in errors[1:4]:
+        print(f"error: {other}", file=sys.stderr)
+    if len(errors) > 4:
+        print(f"error: and {len(errors) - 4} more", file=sys.stderr)
+    if errors:
+        raise errors[0]
+    print(f"fetch {NAME}: {len(images)} result images, verified, in {folder}", flush=True)
 
 
-def _is_there(folder: Path, original: Original) -> bool:
-    place = _place(folder, original)
-    paths = [path for ending in ENDINGS if (path := place.with_suffix(ending)).is_file()]
+def _is_installed(folder: Path, original: Original) -> bool:
+    expected = _path(folder, original)
+    paths = [path for ending in ENDINGS if (path := expected.with_suffix(ending)).is_file()]
     for path in paths:
         check(path, open_figure(path), original)
     return bool(paths)
 
 
-def _take(folder: Path, original: Original, given: Path) -> None:
-    """Link or copy an image from a local folder, proved first."""
-    place = set_folder(given, original.model, original.category) / original.defect / f"{original.number}.png"
-    path = next((path for ending in ENDINGS if (path := place.with_suffix(ending)).is_file()), None)
+def _copy(folder: Path, original: Original, local: Path) -> None:
+    """Verify an image of a local folder and link or copy it."""
+    expected = set_folder(local, original.model, original.category) / original.defect / f"{original.number}.png"
+    path = next((path for ending in ENDINGS if (path := expected.with_suffix(ending)).is_file()), None)
     if path is None:
-        raise ReproError("no such file", where=place, hint="name a folder with all of the study's result images")
+        raise ReproError("no such file", where=expected, hint="name a folder with all of the study's result images")
     check(path, open_figure(path), original)
-    link_or_copy(path, _place(folder, original).with_suffix(path.suffix))
+    link_or_copy(path, _path(folder, original).with_suffix(path.suffix))
 
 
-def _place(folder: Path, original: Original) -> Path:
+def _path(folder: Path, original: Original) -> Path:
     return folder / original.model / original.category / original.defect / f"{original.number}.png"
 
 

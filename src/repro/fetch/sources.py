@@ -1,4 +1,4 @@
-"""Sources: the table of what can be fetched in, each file's addresses, hash and place out. Needs no torch."""
+"""The table of files that can be fetched: addresses, hashes and folders. Does not import torch."""
 
 import os
 import tomllib
@@ -12,19 +12,19 @@ from repro.records.base import Record
 from repro.runs import PROJECT_ROOT
 
 TABLE = Path(__file__).with_name("sources.toml")
-#: What one word of the command line stands for, where that is not one entry of the table.
+#: Names of the command line that select several entries of the table.
 GROUPS = {"weights": ("resnet18", "wide_resnet50_2")}
-#: Where MVTec AD lies, from the project's root, where neither `--data-root` nor this variable says otherwise.
+#: Folder of MVTec AD, relative to the project's root, without `--data-root` and this variable.
 DEFAULT_ROOT = Path("datasets") / "MVTecAD"
 ROOT_VARIABLE = "REPRO_DATA_ROOT"
-#: Where the published study's result images lie, from the project's root.
+#: Folder of the published study's result images, relative to the project's root.
 ORIGINALS_ROOT = Path("datasets") / "published-panels"
 #: anomalib's default.
 IMAGENETTE = Path("datasets") / "imagenette"
 
 
 class Hub(Record):
-    """A file of a model hub, which timm looks for in the hub's own cache."""
+    """The repository of a file on a model hub; timm looks for it in the cache of the hub."""
 
     repository: str
     #: Commit of the repository.
@@ -36,28 +36,28 @@ class Source(Record):
 
     name: str
     title: str
-    #: Its name.
+    #: Name of the file.
     file: str
     bytes: int
     #: SHA-256 in hex.
     sha256: str
-    #: Who states bytes and SHA-256.
+    #: Source of bytes and SHA-256.
     known_from: str
     licence: str
-    #: Where a person finds it.
+    #: Web page for people.
     page: str
-    #: Where a program finds it, in the order in which they are tried.
+    #: Addresses for programs, tried in this order.
     urls: tuple[str, ...]
-    #: SHA-256 of files within the archive, by name, where that is known.
+    #: SHA-256 of files in the archive by name, if known.
     content: dict[str, str] = Field(default_factory=dict)
     hub: Hub | None = None
 
     def folder(self) -> Path:
-        """Where anomalib or timm looks for its content; of MVTec AD, where it is not said with `--data-root`."""
+        """Folder in which anomalib or timm looks for the content; of MVTec AD, that without `--data-root`."""
         match self.name:
             case "mvtec":
-                said = os.environ.get(ROOT_VARIABLE)
-                return Path(said).resolve() if said else PROJECT_ROOT / DEFAULT_ROOT
+                root = os.environ.get(ROOT_VARIABLE)
+                return Path(root).resolve() if root else PROJECT_ROOT / DEFAULT_ROOT
             case "imagenette":
                 return PROJECT_ROOT / IMAGENETTE
             case "teacher":
@@ -65,41 +65,41 @@ class Source(Record):
         assert self.hub is not None
         return hub_folder(self.hub.repository)
 
-    def place(self, folder: Path | None = None) -> Path:
-        """Where the file itself is kept, until it is unpacked into `folder`, or for good."""
+    def path(self, folder: Path | None = None) -> Path:
+        """Path of the file itself, which is unpacked into `folder` unless it is of a hub."""
         folder = folder or self.folder()
         return folder / "blobs" / self.sha256 if self.hub else folder.parent / self.file
 
-    def hint(self, place: Path | None = None) -> str:
-        """What a user without the file can do, for the end of an error line."""
+    def hint(self, path: Path | None = None) -> str:
+        """Hint for an error message: how to get the file by hand."""
         return (
-            f"put {self.file} from {self.page} (SHA-256 {self.sha256}) to {place or self.place()} and run "
+            f"put {self.file} from {self.page} (SHA-256 {self.sha256}) to {path or self.path()} and run "
             f"`nox -s fetch -- {self.name}`, or name a copy with its `--from`"
         )
 
 
 @cache
 def sources() -> dict[str, Source]:
-    """The table, by name."""
+    """Read the table, by name."""
     table = tomllib.loads(TABLE.read_text(encoding="utf-8"))
     return {name: Source(name=name, **entry) for name, entry in table.items()}
 
 
 def source(name: str) -> Source:
-    """The entry of that name; ReproError where the table has none."""
+    """Look up an entry; ReproError if the table has none of that name."""
     if name not in sources():
-        raise ReproError("is not known", where=name, hint=f"choose from {', '.join([*sources(), *GROUPS])}")
+        raise ReproError("unknown source", where=name, hint=f"choose from {', '.join([*sources(), *GROUPS])}")
     return sources()[name]
 
 
-def chosen(names: tuple[str, ...]) -> list[Source]:
-    """The entries that the words of a command line stand for, each once; all of the table where there are none."""
-    wanted = [entry for name in names for entry in GROUPS.get(name, (name,))]
-    return [source(name) for name in dict.fromkeys(wanted or sources())]
+def select(names: tuple[str, ...]) -> list[Source]:
+    """Select entries by names or groups, each once; without names, all entries."""
+    selected = [entry for name in names for entry in GROUPS.get(name, (name,))]
+    return [source(name) for name in dict.fromkeys(selected or sources())]
 
 
 def hub_folder(repository: str) -> Path:
-    """Where huggingface_hub keeps a repository's files, by the variables that are set now."""
+    """Folder of a repository in the cache of huggingface_hub, by the current environment variables."""
     home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "huggingface"
     cache = Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub").expanduser()
     return cache / f"models--{repository.replace('/', '--')}"

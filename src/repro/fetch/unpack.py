@@ -1,4 +1,4 @@
-"""Unpack: an archive in, a folder of its content out, beside where it is to lie and gone when it is not taken."""
+"""Unpack archives into a temporary folder next to the final one."""
 
 import lzma
 import shutil
@@ -16,24 +16,24 @@ Report = Callable[[int, int], None]
 
 @contextmanager
 def scratch(folder: Path) -> Iterator[Path]:
-    """An empty folder beside `folder`, on its file system, so that what is made there is moved by a rename.
+    """Make an empty temporary folder next to `folder`, on the same file system, so that content is moved by a rename.
 
-    It is removed in the end, and what a killed process left there in the beginning.
+    It is removed at the end, and one that a killed process left at the beginning.
     """
-    beside = folder.with_name(f".{folder.name}.unpacking")
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir(parents=True)
+    temporary = folder.with_name(f".{folder.name}.unpacking")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
     try:
-        yield beside
+        yield temporary
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def unpack(archive: Path, into: Path, report: Report | None = None) -> None:
-    """Unpack a tar, however it is compressed, or a zip file.
+    """Unpack a tar file of any compression or a zip file.
 
-    `report` is called with bytes of the archive read and in all. Raises ReproError where the archive is damaged, ends
-    too early, is neither, or holds what would lie outside `into`; what is in `into` then is not the whole.
+    `report` is called with the numbers of read and of all bytes of a tar file. Raises ReproError if the archive is
+    damaged or truncated, of another kind, or has members outside `into`; `into` is then incomplete.
     """
     try:
         if zipfile.is_zipfile(archive):
@@ -45,7 +45,7 @@ def unpack(archive: Path, into: Path, report: Report | None = None) -> None:
         raise ReproError(
             f"cannot be unpacked ({reason})",
             where=archive,
-            hint="fix that or get it again; nothing of it was left",
+            hint="fix that or get the archive again; nothing was installed",
         ) from None
 
 
@@ -53,11 +53,11 @@ def _untar(archive: Path, into: Path, report: Report | None) -> None:
     total = archive.stat().st_size
     with archive.open("rb") as stream, tarfile.open(fileobj=stream, mode="r:*") as tar:
         for member in tar:
-            # Refuses absolute names, names and links that lead outside, and devices.
+            # Refuses names and links outside the folder, and devices.
             tar.extract(member, into, filter="data")
             if report:
                 report(min(stream.tell(), total), total)
-        # A compressed archive says at its very end whether it is whole, which lies behind the last member.
+        # The checksum of a compressed archive follows the last member.
         while tar.fileobj and tar.fileobj.read(1 << 20):
             pass
 
@@ -68,6 +68,6 @@ def _unzip(archive: Path, into: Path) -> None:
         for name in names:
             path = PurePosixPath(name.replace("\\", "/"))
             if path.is_absolute() or ".." in path.parts or ":" in name:
-                raise ValueError(f"{name!r} would lie outside the folder")
+                raise ValueError(f"{name!r} is outside the folder")
         for name in names:
             container.extract(name, into)

@@ -1,1 +1,1 @@
-"""The two models of the study, built from anomalib with the weights the study names."""
+"""The models of the study, built from anomalib."""

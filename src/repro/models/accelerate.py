@@ -1,4 +1,4 @@
-"""Accelerate: networks made faster on a GPU; a CPU computes as before."""
+"""Acceleration of networks on a GPU; computations on a CPU do not change."""
 
 from collections.abc import Iterable
 
@@ -10,14 +10,14 @@ from repro.models.registry import MODELS
 
 
 class Accelerate(Callback):
-    """Prepares a model's networks once it is known where they run.
+    """Callback that prepares a model's networks for the device that they run on.
 
-    On a CUDA device their weights are stored channels last, which its convolutions take without reordering. They stay
-    in float32: in bfloat16 the features of EfficientNet-Lite0 moved by five in a hundred of their length.
+    On a CUDA device their weights are stored channels last, which convolutions use without reordering. They stay
+    float32: in bfloat16 the features of EfficientNet-Lite0 changed by 5 % of their length.
     """
 
     def __init__(self, model: str) -> None:
-        # By name: anomalib before 2.7 puts the callbacks into its checkpoints.
+        # By name, because anomalib before 2.7 stores callbacks in its checkpoints.
         self._model = model
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -1,4 +1,4 @@
-"""A variant of the study becomes an anomalib model, with raw predictions and nothing else switched on."""
+"""Build the anomalib model of a variant, for raw predictions only."""
 
 import math
 from pathlib import Path
@@ -18,16 +18,15 @@ from repro.study import BackboneVariant, Variant
 
 
 def build(variant: Variant, image_size: int, weights: Path) -> AnomalibModule:
-    """The untrained model; `weights` is a folder to place weights and penalty images in.
+    """Build the untrained model; `weights` is a folder for weights and penalty images.
 
-    Normalisation of scores, thresholds, metrics and pictures of anomalib are off: they are computed from the stored
-    raw predictions, where anyone can recompute them. Raises ReproError where weights are missing, damaged or cannot
-    be downloaded.
+    anomalib's normalisation of scores, thresholds, metrics and visualisations are off; they are computed from the
+    stored raw predictions. Raises ReproError if weights are missing, damaged or cannot be downloaded.
     """
     if isinstance(variant, BackboneVariant):
         if not timm.is_model(variant.backbone):
             hint = "choose one of timm.list_models()"
-            raise ReproError("timm has no such network", where=variant.backbone, hint=hint)
+            raise ReproError("timm has no network of this name", where=variant.backbone, hint=hint)
         check_variant(variant)
     entry = MODELS[variant.model]
     pre_processor = PreProcessor(transform=Compose(transforms(variant, image_size)))
@@ -40,7 +39,7 @@ def build(variant: Variant, image_size: int, weights: Path) -> AnomalibModule:
         if not arguments.get("pre_trained"):
             raise
         name = arguments["backbone"]
-        hint = f'{_to_have(name)}, or set backbone = "{LITE0}", whose weights come with a package'
+        hint = f'{_weights_hint(name)}, or set backbone = "{LITE0}", whose weights come with a package'
         raise ReproError(
             f"timm cannot load its ImageNet weights ({type(error).__name__})", where=name, hint=hint
         ) from error
@@ -49,27 +48,27 @@ def build(variant: Variant, image_size: int, weights: Path) -> AnomalibModule:
     return model
 
 
-def _to_have(backbone: str) -> str:
-    """What a user without a backbone's ImageNet weights can do to have them, for the end of an error line."""
+def _weights_hint(backbone: str) -> str:
+    """Hint for an error message: how to get the ImageNet weights of a backbone."""
     if backbone in sources():
         return source(backbone).hint()
-    trained = timm.get_pretrained_cfg(backbone)
-    if trained.hf_hub_id:
+    config = timm.get_pretrained_cfg(backbone)
+    if config.hf_hub_id:
         return (
-            f"connect to the internet once, or run `hf download {trained.hf_hub_id} model.safetensors` on a connected "
-            f"machine and copy the folder that it fills to {hub_folder(trained.hf_hub_id)}"
+            f"connect to the internet once, or run `hf download {config.hf_hub_id} model.safetensors` on a connected "
+            f"machine and copy the folder that it fills to {hub_folder(config.hf_hub_id)}"
         )
-    if trained.url:
-        place = Path(torch.hub.get_dir()) / "checkpoints" / trained.url.rpartition("/")[2]
-        return f"connect to the internet once, or put {trained.url} to {place}"
-    return "choose one that timm has weights of, see timm.list_pretrained()"
+    if config.url:
+        path = Path(torch.hub.get_dir()) / "checkpoints" / config.url.rpartition("/")[2]
+        return f"connect to the internet once, or put {config.url} to {path}"
+    return "choose one of timm.list_pretrained()"
 
 
 def transforms(variant: Variant, image_size: int) -> list[Transform]:
-    """What happens to an image before the network: anomalib's own steps, and the variant's blur after resizing.
+    """List the preprocessing steps of an image: anomalib's own, with the variant's blur after resizing.
 
-    EfficientAD normalises inside its networks. anomalib normalises for every backbone by ImageNet's mean and standard
-    deviation; here it is by those that timm says the backbone was trained with, for most the same.
+    EfficientAD normalises inside its networks. For backbones, anomalib always normalises by mean and standard deviation
+    of ImageNet; here it is by those that the backbone was trained with according to timm, for most the same.
     """
     steps: list[Transform] = [Resize((image_size, image_size), antialias=True)]
     if variant.blur:
@@ -77,6 +76,6 @@ def transforms(variant: Variant, image_size: int) -> list[Transform]:
     if isinstance(variant, BackboneVariant):
         if variant.center_crop is not None:
             steps.append(CenterCrop((variant.center_crop, variant.center_crop)))
-        trained = timm.get_pretrained_cfg(variant.backbone)
-        steps.append(Normalize(trained.mean, trained.std))
+        config = timm.get_pretrained_cfg(variant.backbone)
+        steps.append(Normalize(config.mean, config.std))
     return steps

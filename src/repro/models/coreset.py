@@ -1,4 +1,4 @@
-"""Coreset: the memory bank of PatchCore, anomalib's row for row, in a hundredth of its time."""
+"""Coreset selection for PatchCore: the same memory bank as anomalib's, row by row, in a hundredth of the time."""
 
 import torch
 from anomalib.models.components.sampling.k_center_greedy import KCenterGreedy
@@ -6,22 +6,23 @@ from torch import Tensor
 
 from repro.errors import ReproError
 from repro.models.kcenter import farthest_first
-from repro.models.patches import Patches
+from repro.models.patch_file import PatchFile
 from repro.progress import Progress
 
-#: Patches projected at once, up to twice as many: such a product has the bits of the whole one.
+#: Least number of patches that are projected at once, less than twice as many; the result has the same bits as that of
+#: one product.
 ROWS = 2048
 
 
 class ExactKCenterGreedy(KCenterGreedy):
-    """anomalib's selection: same projection, same start, same distances, so the same indices in the same order."""
+    """anomalib's selection with the same projection, start and distances, so the same indices in the same order."""
 
-    embedding: Tensor | Patches
+    embedding: Tensor | PatchFile
 
     def select_coreset_idxs(self) -> list[int]:
-        """Indices of the selected patches, in the order of selection; of equal distances the first index wins.
+        """Select patches and return their indices in the order of selection; of equal distances the first index wins.
 
-        Raises ReproError where a patch is not finite. Source: anomalib 2.7, `KCenterGreedy.select_coreset_idxs`.
+        Raises ReproError if a patch is not finite. Source: anomalib 2.7, `KCenterGreedy.select_coreset_idxs`.
         """
         features = self._projected()
         first = torch.randint(high=self.n_observations, size=(1,), device=features.device)
@@ -29,13 +30,13 @@ class ExactKCenterGreedy(KCenterGreedy):
         try:
             return farthest_first(features, self.coreset_size, int(first), progress).tolist()
         except ValueError as error:
-            hint = "look for an image or for weights that make the network overflow, or train on a CPU in float32"
+            hint = "look for images or weights with which the network overflows, or train on a CPU in float32"
             raise ReproError(str(error), where="patches of the training images", hint=hint) from error
 
     def _projected(self) -> Tensor:
-        """All patches, projected to fewer numbers, [N, d]."""
+        """Project all patches to fewer dimensions, [N, d]."""
         count, dimension = self.embedding.shape
-        # The projection is drawn from the shape alone.
+        # The random projection depends on the shape alone.
         self.model.fit(torch.empty(1, device=self.embedding.device).expand(count, dimension))
         features = torch.empty(count, int(self.model.n_components), device=self.embedding.device)
         blocks = max(1, count // ROWS)

@@ -1,10 +1,10 @@
-"""EfficientAD: anomalib's training step, number for number, without what no loss reads and what was computed before.
+"""EfficientAD with anomalib's training step, equal up to rounding, without redundant computation.
 
-The student gives 2C channels for every image (C = 384): the first C imitate the teacher, the last C the autoencoder.
-Of the three images of a step each loss reads one half only, yet anomalib computes both halves of all three, forward
-and backward. And the teacher never changes: its maps of the training images, which anomalib computes for its channel
-statistics and again in every epoch, are kept. With C = 384, 256-pixel images and the small networks, a step costs 219
-billion multiply-adds there and 159 billion here; the maps take 4.8 MB an image.
+The student outputs 2C channels for every image (C = 384): the first C imitate the teacher, the last C the autoencoder.
+Each loss reads only one half for each of the three images of a step, but anomalib computes both halves, forward and
+backward. The teacher does not change, so its maps of the training images, which anomalib computes for its channel
+statistics and again in every epoch, are cached. With C = 384, 256-pixel images and the small networks, a step costs 219
+billion multiply-adds in anomalib and 159 billion here; the maps take 4.8 MB an image.
 """
 
 import hashlib
@@ -18,76 +18,76 @@ from anomalib.models.image.efficient_ad.torch_model import EfficientAdModel, red
 from torch import Tensor, nn
 from torch.func import functional_call
 
-#: Share of the distances that the hard feature loss leaves out.
-HARD = 0.999
+#: Quantile of the distances above which they count in the hard feature loss.
+HARD_QUANTILE = 0.999
 
 
 class LeanEfficientAd(EfficientAd):
-    """anomalib's EfficientAD with a cheaper training step; all else, checkpoints included, is anomalib's."""
+    """anomalib's EfficientAD with a cheaper training step and the same checkpoints."""
 
     imagenet_iterator: Iterator[list[Tensor]]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        #: The teacher's maps, as they leave it, by digest of the image.
-        self._seen: dict[bytes, Tensor] = {}
-        #: Penalty images drawn of the present pass over them, and torch's random state before the first was.
-        self._drawn, self._order = 0, torch.empty(0)
+        #: Outputs of the teacher by digest of the image.
+        self._teacher_maps: dict[bytes, Tensor] = {}
+        #: Number of penalty images drawn in the current pass over them, and torch's random state before the first.
+        self._penalty_position, self._penalty_rng_state = 0, torch.empty(0)
 
     def on_train_start(self) -> None:
-        """Prepare as anomalib does, and keep the maps that the teacher computes for its channel statistics."""
-        keeping = self.model.teacher.register_forward_hook(self._keep)
+        """Prepare as anomalib does and cache the maps that the teacher computes for its channel statistics."""
+        hook = self.model.teacher.register_forward_hook(self._store)
         super().on_train_start()
-        keeping.remove()
-        self._drawn = 0
+        hook.remove()
+        self._penalty_position = 0
 
     def on_train_end(self) -> None:
-        """Let go of the maps."""
-        self._seen.clear()
+        """Free the cached maps."""
+        self._teacher_maps.clear()
 
-    def _keep(self, teacher: nn.Module, inputs: tuple[Tensor, ...], maps: Tensor) -> None:
+    def _store(self, teacher: nn.Module, inputs: tuple[Tensor, ...], maps: Tensor) -> None:
         del teacher
-        self._seen[_digest(inputs[0])] = maps
+        self._teacher_maps[_digest(inputs[0])] = maps
 
     def _maps(self, images: Tensor) -> Tensor:
         digest = _digest(images)
-        if digest not in self._seen:
+        if digest not in self._teacher_maps:
             with torch.no_grad():
-                self._seen[digest] = self.model.teacher(images)
-        return self._seen[digest]
+                self._teacher_maps[digest] = self.model.teacher(images)
+        return self._teacher_maps[digest]
 
-    def _penalty(self) -> Tensor:
-        """The next penalty image, (1, 3, H, W); the pass over them goes on from epoch to epoch."""
-        if self._drawn == len(self.imagenet_loader):
-            self.imagenet_iterator, self._drawn = iter(self.imagenet_loader), 0
-        if not self._drawn:
-            self._order = torch.get_rng_state()
-        self._drawn += 1
+    def _next_penalty(self) -> Tensor:
+        """Draw the next penalty image, (1, 3, H, W); a pass over them continues across epochs."""
+        if self._penalty_position == len(self.imagenet_loader):
+            self.imagenet_iterator, self._penalty_position = iter(self.imagenet_loader), 0
+        if not self._penalty_position:
+            self._penalty_rng_state = torch.get_rng_state()
+        self._penalty_position += 1
         return next(self.imagenet_iterator)[0]
 
     def penalty_state(self) -> dict[str, Any]:
-        """Where the pass over the penalty images is."""
-        return {"drawn": self._drawn, "order": self._order}
+        """Return the position in the pass over the penalty images, for `restore_penalty`."""
+        return {"drawn": self._penalty_position, "order": self._penalty_rng_state}
 
     def restore_penalty(self, state: dict[str, Any]) -> None:
-        """Go to that place, without loading the images before it; torch's random state is another afterwards."""
+        """Restore the position without loading the images before it; changes torch's random state."""
         dataset = self.imagenet_loader.dataset
-        read, transform = dataset.loader, dataset.transform
+        loader, transform = dataset.loader, dataset.transform
         self.imagenet_iterator = iter(self.imagenet_loader)
         torch.set_rng_state(state["order"])
         dataset.loader, dataset.transform = (lambda _: 0), None
         for _ in range(state["drawn"]):
             next(self.imagenet_iterator)
-        dataset.loader, dataset.transform = read, transform
-        self._drawn, self._order = state["drawn"], state["order"]
+        dataset.loader, dataset.transform = loader, transform
+        self._penalty_position, self._penalty_rng_state = state["drawn"], state["order"]
 
     def training_step(self, batch: Batch, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
-        """The loss of one image and one penalty image.
+        """Compute the loss of an image and a penalty image.
 
         Source: anomalib 2.7, `EfficientAd.training_step`.
         """
         del args, kwargs
-        penalty = self._penalty().to(self.device)
+        penalty = self._next_penalty().to(self.device)
         loss_st, loss_ae, loss_stae = losses(self.model, batch.image, self._maps(batch.image), penalty)
         loss = loss_st + loss_ae + loss_stae
         for name, value in {"st": loss_st, "ae": loss_ae, "stae": loss_stae, "loss": loss}.items():
@@ -96,21 +96,21 @@ class LeanEfficientAd(EfficientAd):
 
 
 def losses(model: EfficientAdModel, images: Tensor, maps: Tensor, penalty: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Losses of student against teacher, autoencoder against teacher, and student against autoencoder.
+    """Compute the losses of student against teacher, autoencoder against teacher, and student against autoencoder.
 
     `images` and `penalty` have shape (N, 3, H, W) and values in [0, 1]; `maps`, (N, C, H', W'), are the teacher's of
-    `images`. The losses are scalars: means of squared
-    differences of feature maps whose channels the teacher's mean and standard deviation have made unitless.
+    `images`. The losses are scalars: mean squared differences of feature maps, normalised by the teacher's mean and
+    standard deviation of each channel.
 
-    Source: Batzner, Heckler, König, arXiv 2303.14535, section 3, as in anomalib 2.7, `EfficientAdModel.forward`. The
-    losses and gradients are anomalib's: an output channel of the last convolution depends on no other, one that no
-    loss reads adds zeros to the gradients, and random numbers are drawn in the same order.
+    Source: Batzner, Heckler, König, arXiv 2303.14535, section 3, as in anomalib 2.7, `EfficientAdModel.forward`. Losses
+    and gradients are anomalib's: output channels of the last convolution are independent, channels that no loss reads
+    add zeros to the gradients, and random numbers are drawn in the same order.
     """
     channels = model.teacher_out_channels
     first, last = slice(None, channels), slice(channels, None)
 
     distance = reduce_tensor_elems((_normalised(model, maps) - _student(model, images, first)) ** 2)
-    hard = distance[distance >= torch.quantile(distance, HARD)]
+    hard = distance[distance >= torch.quantile(distance, HARD_QUANTILE)]
     loss_st = hard.mean() + (_student(model, penalty, first) ** 2).mean()
 
     augmented = model.choose_random_aug_image(images)
@@ -123,17 +123,17 @@ def losses(model: EfficientAdModel, images: Tensor, maps: Tensor, penalty: Tenso
 
 
 def _normalised(model: EfficientAdModel, maps: Tensor) -> Tensor:
-    """The teacher's feature maps, (N, C, H', W'), normalised by channel once mean and deviation are known."""
+    """Normalise feature maps of the teacher, (N, C, H', W'), by channel, if mean and standard deviation are set."""
     if not model.is_set(model.mean_std):
         return maps
     return (maps - model.mean_std["mean"].detach()) / model.mean_std["std"].detach()
 
 
 def _student(model: EfficientAdModel, images: Tensor, channels: slice) -> Tensor:
-    """Some channels of the student's feature maps, (N, C, H', W'); gradients reach the whole parameters."""
+    """Compute some channels of the student's feature maps, (N, C, H', W'), with gradients of the full parameters."""
     name, layer = [child for child in model.student.named_children() if isinstance(child[1], nn.Conv2d)][-1]
-    part = {f"{name}.weight": layer.weight[channels], f"{name}.bias": layer.bias[channels]}
-    return functional_call(model.student, part, (images,))
+    last_layer = {f"{name}.weight": layer.weight[channels], f"{name}.bias": layer.bias[channels]}
+    return functional_call(model.student, last_layer, (images,))
 
 
 def _digest(images: Tensor) -> bytes:

@@ -1,4 +1,4 @@
-"""Engine: anomalib's Engine and data modules, set up alike for training and prediction."""
+"""anomalib's Engine and data modules with the settings that training and prediction share."""
 
 import os
 from collections.abc import Callable
@@ -15,27 +15,27 @@ from anomalib.engine import Engine
 from repro.data.pinned import Pinned
 from repro.runs import ARRANGED, RunFolder, fingerprint, read_root
 
-# As in the published study: one image a training step for every model.
+# As in the published study, one image a training step for every model.
 TRAIN_BATCH = 1
 
-# Of 1, 2, 4 and 8 the fastest for EfficientAD on two cores: 0.7 s an image, against 1.0 s with 8.
+# The fastest of 1, 2, 4 and 8 for EfficientAD on two cores: 0.7 s an image, against 1.0 s with 8.
 EVAL_BATCH = 2
 
 
 @dataclass(frozen=True)
 class Device:
-    """Where Lightning computes; `devices` as its Trainer takes them."""
+    """Accelerator and devices as arguments of Lightning's Trainer."""
 
     accelerator: str = "auto"
     devices: str = "1"
 
 
 def datamodule(folder: RunFolder, category: str) -> AnomalibDataModule:
-    """anomalib's data module on the category's root, as the data stage names it."""
+    """Create anomalib's data module for a category of the images that the data stage recorded."""
     root = read_root(folder, hint=f"run `repro data --study {folder.study}` first")
     arranged = root.name == ARRANGED
     root, category = _in_ascii(root, category, root if arranged else folder.run / "links")
-    # Of a VisA folder that is split already, as the data stage leaves one, anomalib asks for the folder above.
+    # For a VisA folder that is already split, as the data stage writes it, anomalib expects the parent folder.
     kind, root = (Visa, root.parent) if arranged else (MVTecAD, root)
     if torch.cuda.is_available():
         kind = type(kind.__name__, (Pinned, kind), {})
@@ -49,22 +49,22 @@ def datamodule(folder: RunFolder, category: str) -> AnomalibDataModule:
 
 
 def _in_ascii(root: Path, category: str, links: Path) -> tuple[Path, str]:
-    """Root and category under names that anomalib takes, which refuses others than ASCII, but follows links.
+    """Return root and category in ASCII, as anomalib requires, through a link in the folder `links` if necessary.
 
-    Relative, so that it does not matter where the project lies; the link is made in `links`.
+    The root of a link is relative, so that it need not be ASCII itself.
     """
     if str(root / category).isascii():
         return root, category
     links.mkdir(parents=True, exist_ok=True)
     link = links / f"category-{fingerprint(str(root / category))[:16]}"
-    # Cells of a category may be trained side by side.
+    # Cells of a category may be trained at the same time.
     with suppress(FileExistsError):
         link.symlink_to((root / category).resolve(), target_is_directory=True)
     return Path(os.path.relpath(links)), link.name
 
 
 def engine_for(device: Device, scratch: Path, **trainer_arguments: Any) -> Engine:
-    """An Engine that writes to `scratch` only and leaves progress to us."""
+    """Create an Engine that writes only to `scratch` and shows no progress."""
     return Engine(
         default_root_dir=scratch,
         accelerator=device.accelerator,
@@ -78,7 +78,7 @@ def engine_for(device: Device, scratch: Path, **trainer_arguments: Any) -> Engin
 
 
 def engine_run(method: Callable[..., Any], **arguments: Any) -> None:
-    """Call a method of an Engine; where it is interrupted, Lightning ends the process with 1 instead of saying so."""
+    """Call a method of an Engine; KeyboardInterrupt if it is interrupted, for which Lightning raises SystemExit."""
     try:
         method(**arguments)
     except SystemExit:

@@ -1,4 +1,4 @@
-"""Receptive-field arithmetic: a list of layers in, the table of sizes, jumps and fields out. Standard library only.
+"""Receptive-field arithmetic: output sizes, jumps and receptive fields of a list of layers. Standard library only.
 
 Formulas: Araujo, Norris, Sim, "Computing Receptive Fields of Convolutional Neural Networks", Distill 2019,
 doi 10.23915/distill.00021; output sizes as PyTorch's `Conv2d` and `AvgPool2d` define them.
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Layer:
-    """A square convolution or pooling."""
+    """A square convolution or pooling layer."""
 
     name: str
     kernel: int
@@ -21,23 +21,23 @@ class Layer:
 
 @dataclass(frozen=True)
 class Field:
-    """What one output pixel of a layer stands for, in input pixels."""
+    """Geometry of a layer's output pixels, in input pixels unless stated otherwise."""
 
     layer: Layer
     #: Width of the layer's square output, in output pixels.
     output: int
     #: Distance between the centres of neighbouring output pixels.
     jump: int
-    #: Width of the window of the input that an output pixel sees.
+    #: Width of the input window that an output pixel depends on.
     receptive_field: int
     #: Centre of the first output pixel; the centre of the first input pixel is 0.5.
     start: float
 
 
 def fields(layers: Iterable[Layer], input_size: int) -> list[Field]:
-    """The field after each of `layers`, applied in order to a square input of `input_size` pixels.
+    """Compute the field of each of `layers`, applied in order to a square input of `input_size` pixels.
 
-    Raises ValueError where a layer's window does not fit into what it is given.
+    Raises ValueError if the window of a layer does not fit into its input.
     """
     table = []
     output, jump, field, start = input_size, 1, 1, 0.5

@@ -1,4 +1,4 @@
-"""ImageNet weights of EfficientNet-Lite0 from a registry package, for machines without the internet."""
+"""ImageNet weights of EfficientNet-Lite0 from a Python package, for machines without the internet."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from repro.models.shipped import LITE0, LITE0_PACKAGE, lite0_file
 
 
 def load() -> nn.Module:
-    """timm's `tf_efficientnet_lite0` in evaluation mode with the package's ImageNet weights.
+    """Load timm's `tf_efficientnet_lite0` in evaluation mode with the package's ImageNet weights.
 
     Raises ReproError as `fill` does.
     """
@@ -21,24 +21,24 @@ def load() -> nn.Module:
 
 
 def fill(network: nn.Module) -> None:
-    """Put the ImageNet weights into timm's network, or into the part of it that extracts features.
+    """Load the ImageNet weights into timm's network or its feature extractor.
 
-    The package names tensors as in Google's release, timm in its own way; both list them in the same order, and the
-    shape of each is checked. Raises ReproError where the package is missing, or its file is not that of the release.
+    The package names tensors as in Google's release, timm in its own way; the order is the same, and each shape is
+    checked. Raises ReproError if the package is missing or its file is not that of the release.
     """
-    whole = timm.create_model(LITE0, pretrained=False).state_dict()
-    state = state_for(whole, lite0_file())
+    expected = timm.create_model(LITE0, pretrained=False).state_dict()
+    state = state_for(expected, lite0_file())
     network.load_state_dict({name: state[name] for name in network.state_dict()})
 
 
-def state_for(wanted: dict[str, torch.Tensor], path: Path) -> dict[str, torch.Tensor]:
-    """The file's tensors under the names of `wanted`, in whose order they are; ReproError where a shape differs."""
+def state_for(expected: dict[str, torch.Tensor], path: Path) -> dict[str, torch.Tensor]:
+    """Read the file's tensors under the names of `expected`, in the same order; ReproError if a shape differs."""
     stored = torch.load(path, map_location="cpu", weights_only=True)
     hint = f"install {LITE0_PACKAGE}==0.1.0 and a timm with the same network"
-    if len(stored) != len(wanted):
-        raise ReproError(f"holds {len(stored)} tensors, {LITE0} has {len(wanted)}", where=path, hint=hint)
-    for (theirs, tensor), (ours, like) in zip(stored.items(), wanted.items(), strict=True):
+    if len(stored) != len(expected):
+        raise ReproError(f"holds {len(stored)} tensors, {LITE0} has {len(expected)}", where=path, hint=hint)
+    for (theirs, tensor), (ours, like) in zip(stored.items(), expected.items(), strict=True):
         if tensor.shape != like.shape:
-            fault = f"{theirs} has shape {tuple(tensor.shape)}, {ours} of {LITE0} has {tuple(like.shape)}"
-            raise ReproError(fault, where=path, hint=hint)
-    return dict(zip(wanted, stored.values(), strict=True))
+            what = f"{theirs} has shape {tuple(tensor.shape)}, {ours} of {LITE0} has {tuple(like.shape)}"
+            raise ReproError(what, where=path, hint=hint)
+    return dict(zip(expected, stored.values(), strict=True))

@@ -1,4 +1,4 @@
-"""PatchCore: anomalib's, its memory bank selected from a file, its nearest neighbours found by one product."""
+"""PatchCore of anomalib with the training patches in a file and a faster search for the nearest neighbour."""
 
 from collections.abc import Sequence
 from contextlib import closing
@@ -12,22 +12,21 @@ from anomalib.models.image.patchcore.torch_model import PatchcoreModel
 from torch import Tensor
 
 from repro.models.coreset import ExactKCenterGreedy
-from repro.models.patches import Patches
+from repro.models.patch_file import PatchFile
 
-#: Rows of the memory bank that are multiplied at once: the fastest of 512 to 20,697 on two cores, at the speed of a
-#: large matrix product.
+#: Rows of the memory bank in one product: the fastest of 512 to 20,697 on two cores, as fast as a large matrix product.
 BLOCK = 1024
 
 
 class LeanPatchcoreModel(PatchcoreModel):
-    """anomalib's network and memory bank with a search that passes over the distances once."""
+    """anomalib's network and memory bank with a search that reads the distances once."""
 
     def nearest_neighbors(self, embedding: Tensor, n_neighbors: int) -> tuple[Tensor, Tensor]:
-        """Distances to the nearest of the memory bank and their indices, both [N, k], or [N] for one neighbour.
+        """Find distances and indices of the nearest rows of the memory bank, both [N, k], or [N] for one neighbour.
 
-        `embedding` has shape [N, D]. The nearest c of a patch x is where x.c - |c|^2 / 2 is largest: one product and
-        one maximum while it is in the cache; anomalib computes all distances, in six passes over memory.
-        Source: anomalib 2.7, `PatchcoreModel.nearest_neighbors`; equal to it but for rounding.
+        `embedding` has shape [N, D]. The nearest row c of a patch x has the largest x.c - |c|^2 / 2: one product and
+        one maximum, in the cache; anomalib computes all distances, in six passes over memory.
+        Source: anomalib 2.7, `PatchcoreModel.nearest_neighbors`; equal up to rounding.
         """
         if n_neighbors != 1:
             return super().nearest_neighbors(embedding, n_neighbors)
@@ -44,7 +43,7 @@ class LeanPatchcoreModel(PatchcoreModel):
 
 
 class LeanPatchcore(Patchcore):
-    """anomalib's PatchCore on less memory and time; what it computes is anomalib's, checkpoints included."""
+    """anomalib's PatchCore with less memory and time, and the same results and checkpoints."""
 
     model: PatchcoreModel
 
@@ -58,25 +57,25 @@ class LeanPatchcore(Patchcore):
         **components: Any,
     ) -> None:
         super().__init__(backbone, layers, pre_trained, coreset_sampling_ratio, num_neighbors, **components)
-        # anomalib names the class of its network; building another would draw random numbers and take memory.
+        # anomalib constructs a network of its own class; another one would draw random numbers and take memory.
         self.model.__class__ = LeanPatchcoreModel
-        self._patches: Patches | None = None
+        self._patch_file: PatchFile | None = None
 
     def training_step(self, batch: Batch, *args: Any, **kwargs: Any) -> Tensor:
-        """Put the patches of a batch into a file in the Trainer's folder."""
+        """Write the patches of a batch to a file in the folder of the Trainer."""
         loss = super().training_step(batch, *args, **kwargs)
         (patches,) = self.model.embedding_store
         self.model.embedding_store.clear()
-        if self._patches is None:
+        if self._patch_file is None:
             folder = Path(self.trainer.default_root_dir)
             folder.mkdir(parents=True, exist_ok=True)
-            self._patches = Patches(folder, patches.shape[1], patches.device)
-        self._patches.append(patches)
+            self._patch_file = PatchFile(folder, patches.shape[1], patches.device)
+        self._patch_file.append(patches)
         return loss
 
     def fit(self) -> None:
-        """Select the memory bank from the patches of the training images. Raises ReproError where one is not finite."""
-        patches, self._patches = self._patches, None
-        assert patches is not None, "training comes first"
-        with closing(patches):
-            self.model.memory_bank = ExactKCenterGreedy(patches, self.coreset_sampling_ratio).sample_coreset()
+        """Select the memory bank from the training patches. Raises ReproError if one is not finite."""
+        patch_file, self._patch_file = self._patch_file, None
+        assert patch_file is not None, "training comes first"
+        with closing(patch_file):
+            self.model.memory_bank = ExactKCenterGreedy(patch_file, self.coreset_sampling_ratio).sample_coreset()

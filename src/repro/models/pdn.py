@@ -1,4 +1,4 @@
-"""anomalib's patch description networks: layers read off the modules, behaviour measured by running them."""
+"""Layers of anomalib's patch description networks, read from the modules and measured by running them."""
 
 from typing import Any
 
@@ -13,13 +13,13 @@ from repro.models.layers import Layer, fields
 from repro.records.receptive_field import LayerRecord, NetworkRecord
 
 CHANNELS = 384
-#: That of the published table, whatever size a study trains at.
+#: Input size of the published table, in pixels, whatever size a study trains at.
 INPUT_SIZE = 256
 NETWORKS = {"small": SmallPatchDescriptionNetwork, "medium": MediumPatchDescriptionNetwork}
 
 
 def record(size: str, padding: bool, input_size: int) -> NetworkRecord:
-    """Arithmetic and measurement of one network side by side."""
+    """Record both computed and measured sizes of a network."""
     layers, outputs, support = describe(size, padding, input_size)
     rows = [
         LayerRecord(
@@ -43,26 +43,26 @@ def record(size: str, padding: bool, input_size: int) -> NetworkRecord:
 
 
 def describe(size: str, padding: bool, input_size: int) -> tuple[list[Layer], list[int], int]:
-    """Layers in the order in which the network runs them, output widths seen, and the width of the gradient's support.
+    """Run a network; returns its layers in order of execution, their output widths, and the width of a gradient.
 
-    The support is that of one central output pixel with respect to the input, widest over height and width.
+    That is the width, over the larger side, of the nonzero gradient of a central output pixel to the input.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         network = NETWORKS[size](out_channels=CHANNELS, padding=padding).eval()
-    # Positive weights and an input that keeps every ReLU open let no gradient cancel or vanish.
+    # With positive weights and an input for which every ReLU is active, no gradient cancels or vanishes.
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.abs_()
     layers: list[Layer] = []
     outputs: list[int] = []
 
-    def hear(name: str, module: nn.Conv2d | nn.AvgPool2d, output: torch.Tensor) -> None:
+    def hook(name: str, module: nn.Conv2d | nn.AvgPool2d, output: torch.Tensor) -> None:
         layers.append(_layer(name, module))
         outputs.append(output.shape[-1])
 
     for name, module in network.named_children():
-        module.register_forward_hook(lambda module, _, output, name=name: hear(name, module, output))
+        module.register_forward_hook(lambda module, _, output, name=name: hook(name, module, output))
     image = torch.full((1, 3, input_size, input_size), 10.0, requires_grad=True)
     output = network(image)
     middle = output.shape[-1] // 2
@@ -78,7 +78,7 @@ def _layer(name: str, module: nn.Conv2d | nn.AvgPool2d) -> Layer:
 
 
 def _side(value: Any) -> int:
-    """One side of a square setting, which torch stores as a number or a pair."""
+    """Return the side of a square setting, which torch stores as a number or a pair."""
     height, width = value if isinstance(value, tuple) else (value, value)
     assert height == width, "the arithmetic is for square windows"
     return int(height)

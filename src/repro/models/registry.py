@@ -1,4 +1,4 @@
-"""What the stages must know of each model: how to build and train it, and what it says of patches."""
+"""Table of the models: how each is built, trained and asked for its patch embedding."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,24 +18,24 @@ from repro.study import BackboneVariant, EfficientAdVariant, PatchCoreVariant
 
 @dataclass(frozen=True)
 class Model:
-    """One model of anomalib; its settings are a class of `repro.study`."""
+    """A model of anomalib; its settings are a class of `repro.study`."""
 
-    #: What is trained, and what `load_from_checkpoint` belongs to.
+    #: Class of the module.
     module: type[AnomalibModule]
-    #: Arguments of its own, from a variant and a folder to place weights and penalty images in.
+    #: Arguments of the class, from a variant and a folder for weights and penalty images.
     arguments: Callable[[Any, Path], dict[str, Any]]
-    #: The patch embedding that it compares, [N, D, h, w], from a module and what its first network gave.
+    #: Patch embedding, [N, D, h, w], from a module and the output of its first network.
     embedding: Callable[[AnomalibModule, Any], Tensor]
-    #: All its networks, the one that describes patches before the others.
+    #: All networks of a module; the first describes patches.
     networks: Callable[[AnomalibModule], list[nn.Module]] = lambda module: [module.model.feature_extractor]
-    #: Arguments of Lightning's Trainer; by default, not to validate.
+    #: Arguments of Lightning's Trainer; by default without validation.
     trainer: Callable[[Any], dict[str, Any]] = lambda variant: {"limit_val_batches": 0}
-    #: Positions on each side of its anomaly map that have no embedding.
+    #: Number of positions on each side of the anomaly map without embedding.
     border: Callable[[AnomalibModule], int] = lambda module: 0
 
 
 def from_package(variant: BackboneVariant) -> bool:
-    """Whether the backbone's weights come with a package; anomalib would look for them on the internet."""
+    """Whether the backbone's weights come from a package; anomalib would download them."""
     return variant.pretrained and variant.backbone == LITE0
 
 
@@ -51,9 +51,9 @@ def _efficientad(variant: EfficientAdVariant, weights: Path) -> dict[str, Any]:
 
 
 def _validated_once(variant: EfficientAdVariant) -> dict[str, Any]:
-    """EfficientAD validates once, at the end, to set the quantiles that scale its maps.
+    """Validate once, at the end, to set the quantiles that scale the maps of EfficientAD.
 
-    The quantiles come from a hook that reads all validation images before the first batch, so one batch is enough.
+    A hook reads all validation images before the first batch to compute the quantiles, so one batch is enough.
     """
     return {"check_val_every_n_epoch": variant.epochs, "limit_val_batches": 1}
 
@@ -80,7 +80,7 @@ MODELS = {
         embedding=_normalised,
         networks=lambda module: [module.model.teacher, module.model.student, module.model.ae],
         trainer=_validated_once,
-        # anomalib pads its maps before it enlarges them to the image.
+        # anomalib pads the maps before it resizes them to the image.
         border=lambda module: 4 if module.model.pad_maps else 0,
     ),
     "patchcore": Model(LeanPatchcore, _patchcore, embedding=_pooled),

@@ -1,4 +1,4 @@
-"""Resume: the training of a cell continues after its last epoch with the same numbers as one that never stopped."""
+"""Resume an interrupted training after its last epoch with the same numbers as without the interruption."""
 
 import random
 import sys
@@ -14,15 +14,15 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from repro.models.efficientad import LeanEfficientAd
 from repro.runs import writing
 
-#: Times that saving took which training must take before the next: what saving may cost is one part in so many.
-SHARE = 50
+#: Least ratio of the training time between two saves to the duration of a save.
+SAVE_INTERVAL = 50
 
 
 class Resume(Callback):
-    """Saves EfficientAD's training at the ends of its epochs, and sets what Lightning does not restore.
+    """Callback that saves EfficientAD's training at the ends of epochs and restores what Lightning does not.
 
-    That is the state of all random numbers and the place in the pass over the penalty images. The files are Lightning's
-    own, so that its `ckpt_path` restores the rest.
+    That is the state of all random number generators and the position in the pass over the penalty images. The files
+    are Lightning's own checkpoints, so that its `ckpt_path` restores the rest.
     """
 
     def __init__(self, path: Path) -> None:
@@ -31,13 +31,13 @@ class Resume(Callback):
         self._cost, self._saved = 0.0, time.monotonic()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save, but not after the last epoch, whose end is the cell's, and no more often than is cheap."""
+        """Save, except after the last epoch and if the last save was too recent."""
         del pl_module
         begun = time.monotonic()
-        if trainer.current_epoch + 1 == trainer.max_epochs or begun - self._saved < SHARE * self._cost:
+        if trainer.current_epoch + 1 == trainer.max_epochs or begun - self._saved < SAVE_INTERVAL * self._cost:
             return
-        with writing(self._path) as beside:
-            trainer.save_checkpoint(beside)
+        with writing(self._path) as temporary:
+            trainer.save_checkpoint(temporary)
         self._saved = time.monotonic()
         self._cost = self._saved - begun
 
@@ -51,18 +51,19 @@ class Resume(Callback):
         self._restored = checkpoint["resume"]
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Before Lightning begins the pass over the training images, whose order it draws."""
+        """Restore random numbers before Lightning draws the order of the training images."""
         del trainer, pl_module
         if self._restored:
             _set_random_state(self._restored["random"])
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Before the model prepares itself again, which an uninterrupted training would not do here."""
+        """Save random numbers before the model prepares itself, which an uninterrupted training does not repeat."""
         del trainer, pl_module
         if self._restored:
             self._restored["random"] = _random_state()
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Restore the pass over the penalty images, then the random numbers."""
         del trainer
         if self._restored:
             assert isinstance(pl_module, LeanEfficientAd)
@@ -71,8 +72,8 @@ class Resume(Callback):
             self._restored = None
 
 
-def begun(path: Path) -> Path | None:
-    """The file to go on from, if it is there and whole."""
+def usable(path: Path) -> Path | None:
+    """Return the path if it is an intact checkpoint; deletes a damaged one and those of other trainings."""
     for other in path.parent.glob("resume-*"):
         if other != path:
             other.unlink()
@@ -85,13 +86,13 @@ def begun(path: Path) -> Path | None:
         damaged = str(error)
     if damaged is None:
         return path
-    print(f"{path}: damaged ({damaged}); the cell is trained from its beginning", file=sys.stderr)
+    print(f"{path}: damaged ({damaged}), the training starts from the beginning", file=sys.stderr)
     path.unlink()
     return None
 
 
 def _random_state() -> dict[str, Any]:
-    # Without arrays of numpy, so that the file can be read without trusting it.
+    # Without numpy arrays, so that the file can be read with `weights_only`.
     kind, keys, *rest = np.random.get_state(legacy=True)
     return {
         "python": random.getstate(),
@@ -109,6 +110,6 @@ def _set_random_state(state: dict[str, Any]) -> None:
     np.random.set_state((kind, np.array(keys, np.uint32), *rest))
     torch.set_rng_state(state["torch"].cpu())
     if state["cuda"]:
-        torch.cuda.set_rng_state_all([one.cpu() for one in state["cuda"]])
+        torch.cuda.set_rng_state_all([generator.cpu() for generator in state["cuda"]])
     if state["mps"] is not None:
         torch.mps.set_rng_state(state["mps"].cpu())

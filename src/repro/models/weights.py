@@ -1,4 +1,4 @@
-"""Weights and penalty images, placed where anomalib looks for them, so that offline and online are the same code."""
+"""Weights and penalty images, placed where anomalib looks for them, with or without the internet."""
 
 import hashlib
 import os
@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 
 from repro.errors import ReproError
 from repro.fetch.fetch import fetch
-from repro.fetch.place import there
+from repro.fetch.install import is_installed
 from repro.fetch.sources import source
 from repro.models import shipped
 from repro.records.weights import WeightsRecord
@@ -26,8 +26,8 @@ TEACHERS = Path("efficientad_pretrained_weights")
 TEACHER_SEED = 230314535
 TEACHER_CHANNELS = 384
 
-#: Photographs in the wheels of scikit-image and scikit-learn; their licences are in those packages.
-PHOTOGRAPHS = {
+#: Photographs in the wheels of scikit-image and scikit-learn, with their licences in the packages.
+PENALTY_PHOTOGRAPHS = {
     "skimage.data": (
         "astronaut.png",
         "brick.png",
@@ -46,65 +46,68 @@ PHOTOGRAPHS = {
 
 
 def place_teacher(variant: EfficientAdVariant, cache: Path) -> None:
-    """Make anomalib find the variant's teacher; any but the official one goes into a cache folder of the study's own.
+    """Place the variant's teacher where anomalib looks for it; all but the official one in the folder `cache`.
 
-    The user's own cache is never written to: another teacher there would be taken for the official one later.
-    Raises ReproError where the distilled teacher's file is missing or damaged, or the official one damaged or out of
-    reach.
+    The user's own cache is not used for them, because anomalib would take any teacher there for the official one.
+    Raises ReproError if a teacher is missing or damaged and cannot be downloaded.
     """
     if variant.teacher == "official":
-        _have("teacher", 'set teacher = "distilled"')
+        _ensure_installed("teacher", 'set teacher = "distilled"')
         return
     os.environ["XDG_CACHE_HOME"] = str(cache.resolve())
     if not get_pretrained_weights_dir().is_relative_to(cache.resolve()):
         raise ReproError(
-            "anomalib does not heed XDG_CACHE_HOME on this platform", where=cache, hint='set teacher = "official"'
+            "anomalib ignores XDG_CACHE_HOME on this platform", where=cache, hint='set teacher = "official"'
         )
     state = random_teacher() if variant.teacher == "random" else distilled_teacher()
-    # In memory first: where the disk is full, torch's own writer does not say so, and given a path it writes the name
-    # into the file, so that equal weights would be other bytes.
+    # In memory first: torch's own writer does not report a full disk, and it stores the file name, so that files with
+    # equal weights would differ.
     content = BytesIO()
     torch.save(state, content)
-    with writing(_teacher_file(variant)) as beside:
-        beside.write_bytes(content.getvalue())
+    with writing(_teacher_file(variant)) as temporary:
+        temporary.write_bytes(content.getvalue())
 
 
 def random_teacher() -> dict[str, torch.Tensor]:
-    """State of a small patch description network with seeded random weights, never trained."""
+    """Create the state of a small patch description network with seeded random weights, never trained."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(TEACHER_SEED)
         return SmallPatchDescriptionNetwork(out_channels=TEACHER_CHANNELS).state_dict()
 
 
 def distilled_teacher() -> dict[str, torch.Tensor]:
-    """State, in float32, of the small patch description network that comes with the package."""
+    """Load the state, in float32, of the small patch description network that comes with the package."""
     return {name: tensor.float() for name, tensor in load_file(shipped.teacher_file()).items()}
 
 
 def place_penalty_images(variant: EfficientAdVariant, folder: Path) -> Path:
-    """The folder to give anomalib as `imagenet_dir`, filled where the images come with packages."""
+    """Return anomalib's `imagenet_dir`; photographs from packages are copied into `folder` first."""
     if variant.penalty == "imagenette":
-        _have("imagenette", 'set penalty = "photographs"')
+        _ensure_installed("imagenette", 'set penalty = "photographs"')
         return source("imagenette").folder()
-    for package, names in PHOTOGRAPHS.items():
+    for package, names in PENALTY_PHOTOGRAPHS.items():
         for name in names:
             target = folder / "photographs" / name
-            with writing(target) as beside, (files(package) / name).open("rb") as stream, beside.open("wb") as copy:
+            with (
+                writing(target) as temporary,
+                (files(package) / name).open("rb") as stream,
+                temporary.open("wb") as copy,
+            ):
                 shutil.copyfileobj(stream, copy)
     return folder
 
 
-def _have(name: str, instead: str) -> None:
-    """Check what the study asks for, or fetch it; where that fails, the error says as well what to ask for instead."""
+def _ensure_installed(name: str, alternative: str) -> None:
+    """Verify a source or fetch it; the hint of an error includes the `alternative`."""
     try:
-        if not there(source(name), source(name).folder()):
+        if not is_installed(source(name), source(name).folder()):
             fetch((name,))
     except ReproError as error:
-        raise ReproError(error.what, where=error.where, hint=f"{error.hint}, or {instead}") from None
+        raise ReproError(error.what, where=error.where, hint=f"{error.hint}, or {alternative}") from None
 
 
 def describe(variant: Variant, model: AnomalibModule, penalty_folder: Path) -> dict[str, WeightsRecord]:
-    """Where the weights and images of a model that was just built come from, by role."""
+    """Record the origin of the weights and images of a model that was just built, by role."""
     if isinstance(variant, BackboneVariant):
         kind, origin, digest = "random", "random weights drawn from the seed of the cell", None
         if variant.pretrained and variant.backbone == shipped.LITE0:
@@ -147,7 +150,7 @@ def _teacher_file(variant: EfficientAdVariant) -> Path:
 
 
 def _teacher_sha256(state: dict[str, torch.Tensor]) -> str:
-    """Of names and values, by which committed reports know their teachers."""
+    """Hash names and values of a teacher, as in committed reports."""
     digest = hashlib.sha256()
     for name, tensor in sorted(state.items()):
         digest.update(name.encode())
@@ -156,7 +159,7 @@ def _teacher_sha256(state: dict[str, torch.Tensor]) -> str:
 
 
 def _network_sha256(state: dict[str, torch.Tensor]) -> str:
-    """Of names, types, shapes and values in the network's order, in whatever file they came."""
+    """Hash names, types, shapes and values in the network's order, independent of the file format."""
     digest = hashlib.sha256()
     for name, tensor in state.items():
         digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
