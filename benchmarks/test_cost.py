@@ -1,4 +1,4 @@
-"""What the costly steps take, anomalib's beside ours. Measured, never asserted; `nox -s bench` runs it."""
+"""Time of the expensive steps in anomalib and here. Measured, not asserted; `nox -s bench` runs it."""
 
 from importlib.metadata import version
 from typing import Any
@@ -15,31 +15,33 @@ from lightning.pytorch import seed_everything
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 
+from repro import machine
 from repro.costs.latency import ROUNDS, WARM_UP
 from repro.data.procedural import render
 from repro.models.efficientad import LeanEfficientAd
 from repro.models.kcenter import farthest_first
 from repro.models.patchcore import LeanPatchcoreModel
 from repro.records.predictions import Predictions
-from repro.stages import results, score
+from repro.stages import score
 
 SIDES = ["anomalib", "ours"]
-#: A training set of MVTec AD has up to 391 images; 320 with 1,024 patches each are a large one.
+#: Images of a large training set with 1,024 patches each; MVTec AD has up to 391 images.
 IMAGES = 320
 POINTS = [20_480, 40_960, 81_920, 163_840, 327_680]
-#: Selections of anomalib that are measured where all would take too long.
+#: Measured selections of anomalib if all would take too long.
 SELECTIONS = 150
 
 
-def about(
+def describe(
     benchmark: BenchmarkFixture, pair: str, side: str, operations: float, share: float = 1.0, **more: Any
 ) -> None:
+    """Store what a benchmark measures in its `extra_info`."""
     benchmark.extra_info.update(pair=pair, side=side, operations=operations, share=share, **more)
 
 
 @pytest.fixture(scope="session")
 def patches() -> Tensor:
-    """Patches of stand-in leather as a random ResNet-18 describes them, projected as for a coreset, [327680, 313]."""
+    """Patches of stand-in leather in features of a random ResNet-18, projected as for a coreset, [327680, 313]."""
     seed_everything(0, verbose=False)
     network = PatchcoreModel(layers=["layer2", "layer3", "layer4"], backbone="resnet18", pre_trained=False).train()
     network.feature_extractor.eval()
@@ -51,32 +53,32 @@ def patches() -> Tensor:
 
 
 def test_a_large_matrix_product(benchmark: BenchmarkFixture) -> None:
-    one, other, out = torch.rand(8192, 512), torch.rand(512, 8192), torch.empty(8192, 8192)
+    left, right, out = torch.rand(8192, 512), torch.rand(512, 8192), torch.empty(8192, 8192)
     benchmark.extra_info.update(
         pair="rate",
         operations=2 * 8192 * 512 * 8192,
-        processor=results.processor(),
+        processor=machine.processor(),
         threads=torch.get_num_threads(),
         packages={name: version(name) for name in ("anomalib", "torch")},
     )
-    benchmark.pedantic(lambda: torch.mm(one, other, out=out), rounds=20, warmup_rounds=2)
+    benchmark.pedantic(lambda: torch.mm(left, right, out=out), rounds=20, warmup_rounds=2)
 
 
 @pytest.mark.parametrize("side", SIDES)
 @pytest.mark.parametrize("points", POINTS)
 def test_selecting_a_coreset(benchmark: BenchmarkFixture, patches: Tensor, points: int, side: str) -> None:
-    some = patches[torch.linspace(0, len(patches) - 1, points).long()]
-    whole = points // 10
-    selected = whole if side == "ours" or points == POINTS[0] else SELECTIONS
-    operations = 2 * points * whole * some.shape[1]
-    about(benchmark, f"coreset-{points}", side, operations, share=selected / whole, points=points)
+    sample = patches[torch.linspace(0, len(patches) - 1, points).long()]
+    size = points // 10
+    selected = size if side == "ours" or points == POINTS[0] else SELECTIONS
+    operations = 2 * points * size * sample.shape[1]
+    describe(benchmark, f"coreset-{points}", side, operations, share=selected / size, points=points)
     if side == "ours":
-        benchmark.pedantic(farthest_first, (some, selected, 0), rounds=3)
+        benchmark.pedantic(farthest_first, (sample, selected, 0), rounds=3)
         return
 
     def theirs() -> None:
-        sampler = KCenterGreedy(some, 0.1)
-        sampler.features = some
+        sampler = KCenterGreedy(sample, 0.1)
+        sampler.features = sample
         index = torch.tensor(0)
         for _ in range(selected):
             sampler.update_distances(index)
@@ -100,8 +102,8 @@ def test_efficientad_training_step(benchmark: BenchmarkFixture, side: str) -> No
         model.zero_grad()
         model.training_step(ImageBatch(image=image))["loss"].backward()
 
-    # Of a step with the teacher's maps at hand, as always but in the pass that anomalib makes for its statistics.
-    about(benchmark, "efficientad-step", side, operations=2 * 159e9)
+    # A step with cached maps of the teacher, as all steps of ours are after the pass for the statistics.
+    describe(benchmark, "efficientad-step", side, operations=2 * 159e9)
     benchmark.pedantic(step, rounds=7, warmup_rounds=2)
 
 
@@ -110,9 +112,9 @@ def test_nearest_neighbours_of_an_image(benchmark: BenchmarkFixture, side: str) 
     torch.manual_seed(0)
     kind = {"anomalib": PatchcoreModel, "ours": LeanPatchcoreModel}[side]
     model = kind(layers=["layer2", "layer3", "layer4"], backbone="resnet18", pre_trained=False)
-    # The published coreset of grid: 20,697 patches of 896 numbers, against the 784 of a test image.
+    # The published coreset of grid, 20,697 patches of 896 numbers, and the 784 patches of a test image.
     model.memory_bank, queries = torch.rand(20_697, 896), torch.rand(784, 896)
-    about(benchmark, "nearest-neighbours", side, operations=2 * 784 * 20_697 * 896)
+    describe(benchmark, "nearest-neighbours", side, operations=2 * 784 * 20_697 * 896)
     benchmark.pedantic(lambda: model.nearest_neighbors(queries, 1), rounds=9, warmup_rounds=1)
 
 
@@ -124,7 +126,7 @@ def test_latency_of_an_image(benchmark: BenchmarkFixture, model: str) -> None:
     if model == "efficientad":
         size, network = 256, EfficientAdModel(model_size="small")
     else:
-        # As published: the centre of the image, three neighbours, the coreset of grid.
+        # As published: centre crop, three neighbours, the size of grid's coreset.
         size, layers = 224, ["layer2", "layer3", "layer4"]
         network = LeanPatchcoreModel(layers=layers, backbone="resnet18", pre_trained=False, num_neighbors=3)
         network.memory_bank = torch.rand(20_697, 896)
@@ -142,7 +144,7 @@ def test_latency_of_an_image(benchmark: BenchmarkFixture, model: str) -> None:
         "seconds": list(benchmark.stats.stats.data),
         "model": model,
         "image_size": size,
-        "hardware": torch.cuda.get_device_name() if device.type == "cuda" else results.processor(),
+        "hardware": torch.cuda.get_device_name() if device.type == "cuda" else machine.processor(),
         "threads": torch.get_num_threads(),
     }
 

@@ -1,1 +1,1 @@
-"""Qdrant among all patches of a study: time, memory and recall of each engine."""
+"""Benchmark of Qdrant's engines on all patches of a study: time, memory and recall."""

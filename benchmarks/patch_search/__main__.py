@@ -1,9 +1,9 @@
-"""`python -m patch_search --study embedded`: measure the engines, into report/patches.json."""
+"""`python -m patch_search --study embedded`: measure the engines and write report/patches.json."""
 
 import argparse
 import sys
 
-from patch_search.measure import patches
+from patch_search.measure import benchmark
 from patch_search.search import table
 from repro.errors import ReproError
 from repro.runs import PROJECT_ROOT, RunFolder
@@ -17,10 +17,11 @@ def main() -> None:
     parser.add_argument(
         "--sizes", type=int, nargs="+", default=[10_000, 100_000], help="vectors in a collection (default: %(default)s)"
     )
-    parser.add_argument("--qdrant-url", help="measure this Qdrant server, too")
+    parser.add_argument("--qdrant-url", help="also measure this Qdrant server")
     options = parser.parse_args()
     folder = RunFolder(options.study)
-    print(table(patches(folder, load_resolved(folder), options.sizes, options.qdrant_url, PROJECT_ROOT / "report")))
+    report = PROJECT_ROOT / "report"
+    print(table(benchmark(folder, load_resolved(folder), options.sizes, options.qdrant_url, report)))
 
 
 if __name__ == "__main__":

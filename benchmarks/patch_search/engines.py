@@ -1,8 +1,8 @@
-"""Patch engines: many vectors in, the nearest of a query out, by one of three engines of Qdrant behind one interface.
+"""Nearest-neighbour search among many vectors with three engines of Qdrant behind one interface.
 
 `local` is qdrant-client's own, written in numpy for tests and small collections: it compares a query with every vector,
-knows no index and no quantisation, whatever it is asked for, and looks at the payload of every point to filter. `edge`
-is the engine of the server in this process, `server` that of a URL: both search a graph and quantise.
+ignores requests for an index or quantisation, and reads the payload of every point to filter. `edge` is the engine of
+the server in this process, `server` the one at a URL: both search a graph and quantise.
 """
 
 import time
@@ -19,11 +19,11 @@ from qdrant_client import models as qdrant
 
 from repro.errors import ReproError
 
-#: Points in one request: 1,000 vectors of 152 numbers are 3 MB of JSON; a server refuses requests above 32 MB.
+#: Points in a request: 1,000 vectors of 152 numbers are 3 MB of JSON; a server refuses requests above 32 MB.
 BATCH = 1000
-#: Candidates for each neighbour that the quantised search hands on to be compared exactly.
+#: Candidates of the quantised search that are compared exactly, for each neighbour.
 OVERSAMPLING = 2.0
-#: Seconds between two questions whether a server has indexed all.
+#: Seconds between two requests for the state of a server's index.
 POLL = 1.0
 COLLECTION = "repro-patches"
 
@@ -31,18 +31,18 @@ Progress = Callable[[int, int], None]
 
 
 class Engine(Protocol):
-    """A collection of one engine; the payload of a point is its image's `category` and `defect`."""
+    """A collection in an engine; the payload of a point is `category` and `defect` of its image."""
 
     def fill(self, vectors: NDArray[np.float32], payload: Sequence[dict[str, str]], progress: Progress) -> None:
-        """Insert vectors [N, D], each by its row as its identifier, in batches, and wait until they are indexed."""
+        """Insert vectors [N, D] in batches, with rows as identifiers, and wait until they are indexed."""
 
     def nearest(self, vector: NDArray[np.float32], count: int, only: dict[str, str] | None) -> list[int]:
-        """Rows of the nearest by cosine similarity, at most `count`, only those whose payload has the values given."""
+        """Return the rows of the `count` nearest vectors by cosine similarity whose payload matches `only`."""
 
 
 @contextmanager
 def engine(kind: str, folder: Path, dimension: int, *, quantised: bool, url: str | None = None) -> Iterator[Engine]:
-    """An empty collection that is gone when the block ends; `folder` is for `edge` to store in."""
+    """Open an empty collection and delete it at the end; `folder` is the storage of `edge`."""
     if kind == "edge":
         shard = _Edge(folder, dimension, quantised=quantised)
         try:
@@ -70,7 +70,7 @@ class _Client:
             quantization_config=qdrant.ScalarQuantization(scalar=scalar) if quantised else None,
         )
         if served:
-            # Before the points: a graph that is built knowing the field stays connected under a filter.
+            # Before the points are inserted, so that the graph stays connected under a filter.
             for field in ("category", "defect"):
                 client.create_payload_index(COLLECTION, field, qdrant.PayloadSchemaType.KEYWORD)
 
@@ -81,7 +81,7 @@ class _Client:
                 ids=list(range(start, stop)), vectors=vectors[start:stop].tolist(), payloads=list(payload[start:stop])
             )
             with warnings.catch_warnings():
-                # That the local engine is not for so many is what is measured here.
+                # The local engine warns of so many points; that is what is measured here.
                 warnings.filterwarnings("ignore", message="Local mode is not recommended")
                 self._client.upsert(COLLECTION, batch, wait=stop == len(vectors))
             progress(stop, len(vectors))
@@ -92,16 +92,16 @@ class _Client:
         must: list[Any] = [
             qdrant.FieldCondition(key=key, match=qdrant.MatchValue(value=value)) for key, value in (only or {}).items()
         ]
-        again = qdrant.QuantizationSearchParams(rescore=True, oversampling=OVERSAMPLING)
-        found = self._client.query_points(
+        rescore = qdrant.QuantizationSearchParams(rescore=True, oversampling=OVERSAMPLING)
+        response = self._client.query_points(
             COLLECTION,
             query=vector.tolist(),
             limit=count,
             query_filter=qdrant.Filter(must=must) if must else None,
-            search_params=qdrant.SearchParams(quantization=again) if self._quantised and self._served else None,
+            search_params=qdrant.SearchParams(quantization=rescore) if self._quantised and self._served else None,
             with_payload=False,
         )
-        return [int(point.id) for point in found.points]
+        return [int(point.id) for point in response.points]
 
 
 class _Edge:
@@ -131,12 +131,12 @@ class _Edge:
     def nearest(self, vector: NDArray[np.float32], count: int, only: dict[str, str] | None) -> list[int]:
         edge = self._edge
         must = [edge.FieldCondition(key, match=edge.MatchValue(value)) for key, value in (only or {}).items()]
-        again = edge.QuantizationSearchParams(rescore=True, oversampling=OVERSAMPLING)
+        rescore = edge.QuantizationSearchParams(rescore=True, oversampling=OVERSAMPLING)
         request = edge.SearchRequest(
             edge.Query.Nearest(vector.tolist()),
             count,
             filter=edge.Filter(must=must) if must else None,
-            params=edge.SearchParams(quantization=again) if self._quantised else None,
+            params=edge.SearchParams(quantization=rescore) if self._quantised else None,
         )
         return [int(point.id) for point in self._shard.search(request)]
 

@@ -1,4 +1,4 @@
-"""The record of patches.json: what a search among many patch vectors takes on a machine, and what it finds."""
+"""The record of patches.json: cost and recall of searches among many patch vectors on a machine."""
 
 from typing import Literal
 
@@ -6,38 +6,38 @@ from repro.records.base import Record
 
 
 class PatchSearch(Record):
-    """One collection: filled, indexed, and searched by single queries."""
+    """Measurements of one collection: filled, indexed, and searched by single queries."""
 
-    #: `local`: qdrant-client's own, in memory; `edge`: Qdrant's engine in this process; `server`: the one at the URL.
+    #: `local`: qdrant-client's own, in memory; `edge`: Qdrant's engine in this process; `server`: that at the URL.
     engine: Literal["local", "edge", "server"]
     vectors: int
-    #: Whether vectors are searched as 8-bit integers, and the best of them again as they are.
+    #: Whether vectors are searched as 8-bit integers and the best candidates rescored in float32.
     quantised: bool
-    #: Until all vectors are in and indexed.
+    #: Until all vectors are inserted and indexed.
     fill_seconds: float
-    #: Medians over the queries, without and with a filter on the payload.
+    #: Median over the queries, without and with a filter on the payload.
     query_seconds: float
     filtered_seconds: float
-    #: Share of the nearest that were found, without and with the filter; of equally near ones any counts.
+    #: Share of the nearest vectors that were returned, without and with the filter; equally near ones are equivalent.
     recall: float
     filtered_recall: float
-    #: Memory that only this process holds, above what it held before; of a server it is not known.
+    #: Increase of the process's private memory; None for a server.
     memory_mb: float | None
     disk_mb: float | None
 
 
-class Patches(Record):
-    """patches.json: a measurement of a machine, not part of any result."""
+class PatchBenchmark(Record):
+    """patches.json: a measurement on one machine, not part of any result."""
 
     schema_version: Literal[1]
     processor: str
     threads: int
     packages: dict[str, str]
-    #: Where the vectors come from: `variant` of `study`, from its images and their flips and rotations.
+    #: Origin of the vectors: `variant` of `study` on its images and their flips and rotations.
     study: str
     variant: str
     dimension: int
     queries: int
-    #: Neighbours asked for.
+    #: Requested neighbours.
     neighbours: int
     searches: tuple[PatchSearch, ...]

@@ -6,7 +6,7 @@ import pytest
 
 from repro import study
 from repro.costs import forecast
-from repro.costs.estimate import count_images, earlier, estimate
+from repro.costs.estimate import count_images, estimate, past_timings
 from repro.costs.needs import Images
 from repro.errors import ReproError
 from repro.runs import PROJECT_ROOT, RunFolder, read_json, write_json, write_text
@@ -19,85 +19,94 @@ HEAD = "s\th:m:s\tmax_rss\n"
 
 
 @pytest.fixture
-def elsewhere(tmp_path: Path) -> RunFolder:
-    """A clone with the committed reports, in which nothing has run."""
-    shutil.copytree(PROJECT_ROOT / "report" / "embedded", tmp_path / "report" / "embedded",
-                    ignore=shutil.ignore_patterns("figures", "paper*"))  # fmt: skip
+def clone(tmp_path: Path) -> RunFolder:
+    """A clone with two committed reports, in which nothing has run."""
+    for name in ("embedded", "published"):
+        shutil.copytree(PROJECT_ROOT / "report" / name, tmp_path / "report" / name,
+                        ignore=shutil.ignore_patterns("figures", "paper*"))  # fmt: skip
     shutil.copy(PROJECT_ROOT / "report" / "bench.json", tmp_path / "report")
     return RunFolder("embedded", tmp_path)
 
 
-def test_the_whole_benchmark_has_300_cells_of_the_official_images() -> None:
-    images, said = count_images(FULL)
+def test_the_full_benchmark_has_300_cells_with_the_official_numbers_of_images() -> None:
+    images, source = count_images(FULL)
     assert len(FULL.cells) == 300
     assert images["screw"] == Images(320, 160)
     assert sum(image.test for image in images.values()) == 1725
-    assert "official" in said
+    assert "official" in source
 
 
-def test_images_that_are_drawn_are_counted_as_drawn() -> None:
+def test_drawn_images_are_counted_from_the_settings() -> None:
     assert count_images(EMBEDDED)[0]["tile"] == Images(24, 30)
 
 
-def test_a_folder_without_a_category_is_refused(tmp_path: Path) -> None:
+def test_a_folder_without_a_category_is_an_error(tmp_path: Path) -> None:
     missing = study.choose(FULL, data_root=tmp_path, categories=None)
     with pytest.raises(ReproError, match="bottle: no images"):
         count_images(missing)
 
 
-def test_a_study_like_the_one_that_was_timed_takes_what_that_took(elsewhere: RunFolder) -> None:
-    found = estimate(elsewhere, EMBEDDED, cores=2, accelerator="cpu")
-    costs = read_json(elsewhere.report / "timings.json", hint="")
+def test_a_study_that_was_timed_is_estimated_to_take_the_same_again(clone: RunFolder) -> None:
+    result = estimate(clone, EMBEDDED, cores=2, accelerator="cpu")
+    costs = read_json(clone.report / "timings.json", hint="")
     spent = sum(
         cost["seconds"] * (2 if name.split("/")[0].split(" ")[1] == "efficientad" and name[:3] in ("fit", "pre") else 1)
         for name, cost in costs.items()
         if "/" in name
     )
-    assert found.seconds == pytest.approx(spent / 2, rel=0.1)
-    assert found.timed is not None
-    assert "embedded" in found.timed
-    assert "another machine" in found.timed
+    assert result.seconds == pytest.approx(spent / 2, rel=0.1)
+    assert result.timings_source is not None
+    assert "embedded" in result.timings_source
+    assert "another machine" in result.timings_source
 
 
-def test_time_follows_cores_epochs_and_images(elsewhere: RunFolder) -> None:
-    def hours(changed: study.Study, cores: int = 2) -> float:
-        found = estimate(RunFolder("other", elsewhere.root), changed, cores=cores, accelerator="cpu")
-        assert found.seconds is not None
-        return found.seconds
+def test_published_images_are_estimated_from_the_report_of_their_study(clone: RunFolder) -> None:
+    published = RunFolder("published", clone.root)
+    result = estimate(published, study.load("published"), cores=1, accelerator="cpu")
+    timings = read_json(published.report / "timings.json", hint="")
+    spent = sum(cost["seconds"] for name, cost in timings.items() if "/" in name)
+    assert result.seconds == pytest.approx(spent, rel=0.3)
+
+
+def test_time_depends_on_cores_epochs_and_images(clone: RunFolder) -> None:
+    def seconds(changed: study.Study, cores: int = 2) -> float:
+        result = estimate(RunFolder("other", clone.root), changed, cores=cores, accelerator="cpu")
+        assert result.seconds is not None
+        return result.seconds
 
     longer = EMBEDDED.model_dump()
     longer["variants"]["efficientad"]["epochs"] = 10
     larger = EMBEDDED.model_dump()
     larger["data"]["train"] = 240
-    assert hours(EMBEDDED, cores=4) == pytest.approx(hours(EMBEDDED) / 2)
-    assert hours(study.check(longer, where=Path("x"))) > 3 * hours(EMBEDDED)
-    assert hours(study.check(larger, where=Path("x"))) > 3 * hours(EMBEDDED)
+    assert seconds(EMBEDDED, cores=4) == pytest.approx(seconds(EMBEDDED) / 2)
+    assert seconds(study.check(longer, where=Path("x"))) > 3 * seconds(EMBEDDED)
+    assert seconds(study.check(larger, where=Path("x"))) > 3 * seconds(EMBEDDED)
 
 
-def test_runs_of_this_machine_come_before_the_reports(elsewhere: RunFolder) -> None:
-    run = RunFolder("mine", elsewhere.root)
+def test_runs_on_this_machine_take_precedence_over_the_reports(clone: RunFolder) -> None:
+    run = RunFolder("mine", clone.root)
     write_json(run.study_file, EMBEDDED.model_dump(mode="json"))
     write_json(run.manifest("grid"), {"files": {}, "record": {"train": 24, "test": {"good": 10, "bent": 20}}})
     write_json(run.run / "cells" / "efficientad" / "grid" / "seed0" / "fit.json", {"threads": 2, "device": "cpu"})
     write_text(run.run / "benchmarks" / "fit" / "efficientad" / "grid" / "seed0.tsv", HEAD + "100.0\t0:01:40\t1600\n")
-    where, times = earlier(elsewhere)
-    assert where == "runs of mine on this machine"
-    assert [(time.stage, time.core_seconds, time.gpu) for time in times] == [("fit", 200.0, False)]
+    timings, source = past_timings(clone)
+    assert source == "runs of mine on this machine"
+    assert [(timing.workload.stage, timing.core_seconds, timing.gpu) for timing in timings] == [("fit", 200.0, False)]
 
 
-def test_what_is_done_needs_nothing(elsewhere: RunFolder) -> None:
+def test_finished_cells_need_nothing(clone: RunFolder) -> None:
     for cell in EMBEDDED.cells:
         for name in ("fit", "predict", "scores", "hits"):
-            write_json(elsewhere.cell(cell) / f"{name}.json", {})
-    found = estimate(elsewhere, EMBEDDED, cores=2, accelerator="cpu")
-    assert (found.seconds, found.disk, found.memory) == (0, 0, 0)
+            write_json(clone.cell(cell) / f"{name}.json", {})
+    result = estimate(clone, EMBEDDED, cores=2, accelerator="cpu")
+    assert (result.seconds, result.disk, result.memory) == (0, 0, 0)
 
 
-def test_times_of_a_cpu_say_nothing_of_a_gpu(elsewhere: RunFolder) -> None:
-    assert estimate(elsewhere, EMBEDDED, cores=2, accelerator="gpu").seconds is None
+def test_there_is_no_time_for_a_gpu_from_timings_on_a_cpu(clone: RunFolder) -> None:
+    assert estimate(clone, EMBEDDED, cores=2, accelerator="gpu").seconds is None
 
 
-def test_a_dry_run_needs_no_images_and_leaves_nothing(
+def test_a_dry_run_needs_no_images_and_writes_nothing(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(forecast.shutil, "disk_usage", lambda path: SimpleNamespace(free=10**12))
@@ -107,7 +116,7 @@ def test_a_dry_run_needs_no_images_and_leaves_nothing(
     assert not RunFolder("mvtec-full").run.exists()
 
 
-def test_without_a_dry_run_images_are_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_a_dry_run_missing_images_are_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("REPRO_DATA_ROOT", raising=False)
     with pytest.raises(ReproError, match="needs images on disk"):
         choose_study(Choices(study="mvtec-full"), tmp_path)

@@ -16,8 +16,8 @@ SCORES = {
 
 
 @pytest.fixture
-def two(tmp_path: Path) -> tuple[Path, Path]:
-    for name in ("one", "other"):
+def folders(tmp_path: Path) -> tuple[Path, Path]:
+    for name in ("first", "second"):
         folder = tmp_path / name
         write_json(folder / "fit.json", {"steps": 4, "device": name, "threads": len(name), "packages": {"torch": name}})
         write_json(folder / "scores.json", SCORES)
@@ -25,32 +25,34 @@ def two(tmp_path: Path) -> tuple[Path, Path]:
         with zipfile.ZipFile(folder / "checkpoint.ckpt", "w") as archive:
             archive.writestr("archive/data.pkl", name)
             archive.writestr("archive/data/0", "weights")
-    return tmp_path / "one", tmp_path / "other"
+    return tmp_path / "first", tmp_path / "second"
 
 
-def test_where_and_with_what_a_cell_was_made_is_no_difference(two: tuple[Path, Path]) -> None:
-    assert all(one.none for one in differences(*two))
+def test_device_threads_and_packages_are_no_difference(folders: tuple[Path, Path]) -> None:
+    assert all(difference.none for difference in differences(*folders))
 
 
-def test_numbers_are_told_by_file_and_name_with_how_far_they_lie_apart(two: tuple[Path, Path]) -> None:
-    _, other = two
-    write_json(other / "scores.json", SCORES | {"metrics": {"image_auroc": 0.875, "pixel_f1": 0.5}, "fingerprint": "2"})
-    np.savez(other / "predictions.npz", maps=np.array([0.0, 2.5], np.float32), images=np.array(["a", "c"]))
-    with zipfile.ZipFile(other / "checkpoint.ckpt", "w") as archive:
+def test_differences_are_listed_by_file_and_name(folders: tuple[Path, Path]) -> None:
+    _, second = folders
+    write_json(
+        second / "scores.json", SCORES | {"metrics": {"image_auroc": 0.875, "pixel_f1": 0.5}, "fingerprint": "2"}
+    )
+    np.savez(second / "predictions.npz", maps=np.array([0.0, 2.5], np.float32), images=np.array(["a", "c"]))
+    with zipfile.ZipFile(second / "checkpoint.ckpt", "w") as archive:
         archive.writestr("archive/data/0", "others!")
-    found = {(one.file, one.name): one for one in differences(*two) if not one.none}
-    assert found.keys() == {
+    results = {(entry.file, entry.name): entry for entry in differences(*folders) if not entry.none}
+    assert results.keys() == {
         ("checkpoint.ckpt", "tensors"),
         ("predictions.npz", "maps"),
         ("predictions.npz", "images"),
         ("scores.json", "metrics.image_auroc"),
     }
-    assert found["scores.json", "metrics.image_auroc"].largest == pytest.approx(0.025)
-    assert (found["predictions.npz", "maps"].largest, found["predictions.npz", "maps"].relative) == (0.5, 0.25)
-    assert found["predictions.npz", "images"].other == found["checkpoint.ckpt", "tensors"].other == 1
+    assert results["scores.json", "metrics.image_auroc"].largest == pytest.approx(0.025)
+    assert (results["predictions.npz", "maps"].largest, results["predictions.npz", "maps"].relative) == (0.5, 0.25)
+    assert results["predictions.npz", "images"].other == results["checkpoint.ckpt", "tensors"].other == 1
 
 
-def test_a_file_in_one_folder_alone_is_an_error(two: tuple[Path, Path]) -> None:
-    (two[1] / "scores.json").unlink()
-    with pytest.raises(ReproError, match=r"other/scores\.json: no such file"):
-        differences(*two)
+def test_a_file_in_only_one_folder_is_an_error(folders: tuple[Path, Path]) -> None:
+    (folders[1] / "scores.json").unlink()
+    with pytest.raises(ReproError, match=r"second/scores\.json: no such file"):
+        differences(*folders)

@@ -39,7 +39,7 @@ def test_equal_results_are_ok(folder: RunFolder, baseline: Path) -> None:
     assert "**None of" in markdown(table)
 
 
-# Of the example, intervals reach 0.03 below and 0.02 above each value, and one image is 0.0556.
+# In the example, intervals reach from 0.03 below to 0.02 above each value, and the resolution is 0.0556.
 @pytest.mark.parametrize(
     ("delta", "verdict"),
     [(0.2, "regression"), (0.04, "within noise"), (0.0, "ok"), (-0.04, "ok"), (-0.2, "better")],
@@ -69,7 +69,7 @@ def test_noise_is_that_of_both_intervals_and_at_least_one_image(folder: RunFolde
     )
 
 
-def test_a_cell_that_is_gone_is_a_regression_and_a_new_one_is_new(folder: RunFolder, baseline: Path) -> None:
+def test_a_cell_that_is_missing_is_a_regression_and_an_added_one_is_new(folder: RunFolder, baseline: Path) -> None:
     content = read_json(baseline, hint="")
     first = min(content["cells"])
     content["cells"]["patchcore/wood/seed0"] = content["cells"].pop(first)
@@ -166,7 +166,7 @@ def test_a_metric_that_the_baseline_lacks_is_new(folder: RunFolder, baseline: Pa
 
 
 def row_of(folder: RunFolder, baseline: Path, **changes: float) -> pd.Series:
-    """The row of a metric of which the baseline says something else."""
+    """The row of a metric, after `changes` to its entry in the baseline."""
     content = read_json(baseline, hint="")
     content["cells"]["efficientad/grid/seed0"]["pixel_f1"].update(changes)
     write_json(baseline, content)
@@ -232,7 +232,7 @@ def test_the_table_is_markdown_with_regressions_first(folder: RunFolder, baselin
     assert markdown(table).endswith(" |\n")
 
 
-def test_without_regressions_the_table_says_none_and_nothing_of_noise(folder: RunFolder, baseline: Path) -> None:
+def test_without_regressions_the_table_says_none_and_does_not_mention_noise(folder: RunFolder, baseline: Path) -> None:
     head = markdown(compare(folder, baseline)).splitlines()[2]
     assert head == "**None of 28 metrics regressed.**"
 
@@ -282,7 +282,7 @@ def test_missing_results_are_named_with_the_command_that_makes_them(folder: RunF
         assert str(caught.value) == f"{path}: no such file; run `nox -s reproduce` to make it again"
 
 
-def test_where_the_baseline_is_empty_every_row_is_new_and_without_old_values(folder: RunFolder, baseline: Path) -> None:
+def test_with_an_empty_baseline_every_row_is_new_and_has_no_old_value(folder: RunFolder, baseline: Path) -> None:
     write_json(baseline, {"study": "example", "cells": {}})
     table = compare(folder, baseline)
     assert set(table["verdict"]) == {"new"}

@@ -1,4 +1,4 @@
-"""A study of small made-up files, with real images: what one altered byte in each kind of file leads to."""
+"""A study of small made-up files and real images: the effect of one altered byte in each kind of file."""
 
 import hashlib
 import os
@@ -23,12 +23,12 @@ from repro.stages.data import prepare
 from repro.study import Study, load_resolved
 
 CELL = "runs/smoke/cells/efficientad/leather/seed0"
-#: Each kind of file, and what is said of it when one of its bytes changes.
+#: Each kind of file: its path, and the fault that is reported if one of its bytes changes.
 KINDS = {
     "image": ("images/leather/test/cut/000.png", "altered"),
     "mask": ("images/leather/ground_truth/cut/000_mask.png", "altered"),
     "manifest": ("runs/smoke/manifests/leather.json", "altered"),
-    "place of the images": ("runs/smoke/data-root.json", "altered"),
+    "folder of the images": ("runs/smoke/data-root.json", "altered"),
     "study": ("runs/smoke/study.json", "altered"),
     "queries": ("runs/smoke/queries.json", "stale"),
     "settings of a cell": (f"{CELL}/cell.json", "stale"),
@@ -61,19 +61,20 @@ KINDS = {
 
 
 def run_all(folder: RunFolder, study: Study) -> None:
-    """Leave what each stage leaves, its content aside."""
-    for one in [job(folder, "receptive-field")] + [
+    """Write the outputs of each stage, with made-up content."""
+    for cell_job in [job(folder, "receptive-field")] + [
         job(folder, stage.name, cell) for cell in study.cells for stage in OF_A_CELL if stage.applies(study)
     ]:
-        with recording(one):
-            if one.stage.name == "fit":
-                write_text(folder.weights(one.cell.variant) / "cache" / "teacher.pth", "weights")
-                write_text(folder.weights(one.cell.variant) / "penalty" / "photographs" / "moon.png", "moon")
-            leave(one)
+        with recording(cell_job):
+            if cell_job.cell and cell_job.stage.name == "fit":
+                weights = folder.weights(cell_job.cell.variant)
+                write_text(weights / "cache" / "teacher.pth", "weights")
+                write_text(weights / "penalty" / "photographs" / "moon.png", "moon")
+            write_outputs(cell_job)
     for stage in OF_A_REPORT:
-        one = job(folder, stage.name)
-        with recording(one):
-            leave(one)
+        report_job = job(folder, stage.name)
+        with recording(report_job):
+            write_outputs(report_job)
             if stage.name == "results":
                 write_json(folder.report / "results.json", {"cells": {cell.key: {} for cell in study.cells}})
             if stage.name == "figures":
@@ -81,9 +82,9 @@ def run_all(folder: RunFolder, study: Study) -> None:
                 write_text(folder.report / "figures" / "metrics.svg", "<svg/>")
 
 
-def leave(one: Job) -> None:
-    for path in one.declared:
-        write_text(path, f"{one.command} {path.name}")
+def write_outputs(job: Job) -> None:
+    for path in job.declared:
+        write_text(path, f"{job.command} {path.name}")
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +110,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 
 @pytest.fixture
 def folder(made: RunFolder) -> Iterator[RunFolder]:
-    """The study; whatever a test does to its files is undone."""
+    """The study; changes to its files are undone after each test."""
     before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in made.root.rglob("*") if path.is_file()}
     yield made
     for path, (content, time) in before.items():
@@ -128,69 +129,71 @@ def alter(path: Path) -> None:
 
 
 def with_variant(folder: RunFolder, name: str, changed: dict[str, object]) -> Study:
-    """The study with other settings of a variant: all of them where the model is given, else those that are named."""
+    """The study with other settings of a variant: all of them if a model is given, else the named ones."""
     content = load_resolved(folder).model_dump(mode="json")
     content["variants"][name] = changed if "model" in changed else content["variants"][name] | changed
     return studies.check(content, where=folder.study_file)
 
 
-def test_where_nothing_was_touched_one_line_says_so(folder: RunFolder, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unchanged_files_are_reported_in_one_line(folder: RunFolder, capsys: pytest.CaptureFixture[str]) -> None:
     assert report(folder) == 0
     (line,) = capsys.readouterr().out.splitlines()
     assert line.startswith("study smoke: all ")
-    assert "are as they were made" in line
+    assert line.endswith("files are unchanged")
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_one_altered_byte_is_named_and_nothing_else(
+def test_one_altered_byte_is_reported_and_nothing_else(
     folder: RunFolder, kind: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     name, word = KINDS[kind]
     alter(folder.root / name)
     assert report(folder) == 1
-    *told, last = capsys.readouterr().out.splitlines()
-    assert told
-    for line in told:
+    *lines, last = capsys.readouterr().out.splitlines()
+    assert lines
+    for line in lines:
         assert line.startswith(f"{word}: ")
         assert name in line
     if word == "altered":
-        assert told[0].startswith(f"altered: {folder.root / name}; ")
-        assert len(told) == 1
+        assert lines[0].startswith(f"altered: {folder.root / name}; ")
+        assert len(lines) == 1
     assert "nox -s reproduce -- --study smoke" in last
 
 
-#: Placed weights come back with the next training; without study.json the study of that name in the package counts.
-LOST = [kind for kind in KINDS if kind not in ("placed teacher", "penalty image", "study") and "hashes" not in kind]
+#: The next training copies weights again; without study.json the study of that name in the package is used.
+MISSING = [kind for kind in KINDS if kind not in ("placed teacher", "penalty image", "study") and "hashes" not in kind]
 
 
-@pytest.mark.parametrize("kind", LOST)
-def test_a_lost_file_is_named(folder: RunFolder, kind: str) -> None:
+@pytest.mark.parametrize("kind", MISSING)
+def test_a_missing_file_is_reported(folder: RunFolder, kind: str) -> None:
     name, word = KINDS[kind]
     (folder.root / name).unlink()
-    told = [str(fault) for fault in verify(folder).faults]
-    assert told
-    assert all(name in line for line in told)
-    assert all(line.startswith("stale" if word == "stale" else "missing") for line in told)
+    lines = [str(fault) for fault in verify(folder).faults]
+    assert lines
+    assert all(name in line for line in lines)
+    assert all(line.startswith("stale" if word == "stale" else "missing") for line in lines)
 
 
-def test_what_a_stage_made_from_other_inputs_than_now_is_stale(folder: RunFolder) -> None:
+def test_files_whose_inputs_changed_are_stale(folder: RunFolder) -> None:
     cell = Cell.from_key("patchcore/leather/seed0")
     with recording(job(folder, "predict", cell)):
         for name in ("predictions.npz", "embeddings.npz", "predict.json"):
-            write_text(folder.cell(cell) / name, "another model's")
+            write_text(folder.cell(cell) / name, "of another model")
     stale = {fault.path.name for fault in verify(folder).faults if fault.kind == "stale"}
     of_results = {"results.json", "environment.json", "timings.json"}
     assert stale == {"scores.json", "hits.json", "figures.json", "metrics.svg"} | of_results
 
 
-def test_a_new_image_and_a_second_ablation_are_told(folder: RunFolder) -> None:
+def test_a_new_image_and_a_second_ablation_are_reported(folder: RunFolder) -> None:
     (folder.root / "images" / "leather" / "test" / "cut" / "001.png").write_bytes(b"new")
     write_json(folder.report.parent / "ablation" / "results.json", {})
-    told = {fault.path.name: fault.kind for fault in verify(folder).faults}
-    assert told == {"001.png": "new", "paper.md": "stale", "paper.pdf": "stale", "paper.html": "stale"}
+    kinds = {fault.path.name: fault.kind for fault in verify(folder).faults}
+    assert kinds == {"001.png": "new", "paper.md": "stale", "paper.pdf": "stale", "paper.html": "stale"}
 
 
-def test_a_damaged_shipped_teacher_is_named(folder: RunFolder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_damaged_shipped_teacher_is_reported(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     copy = tmp_path / "teacher.safetensors"
     copy.write_bytes(shipped.TEACHER.read_bytes())
     alter(copy)
@@ -199,7 +202,7 @@ def test_a_damaged_shipped_teacher_is_named(folder: RunFolder, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("model", ["patchcore", "padim"])
-def test_damaged_weights_of_the_package_are_named_for_each_model_on_a_backbone(
+def test_damaged_backbone_weights_are_reported_for_each_model(
     folder: RunFolder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, model: str
 ) -> None:
     copy = tmp_path / "efficientnet_lite0.pth"
@@ -213,7 +216,7 @@ def test_damaged_weights_of_the_package_are_named_for_each_model_on_a_backbone(
     assert [(fault.kind, fault.path) for fault in verify(folder, study).faults] == [("altered", copy)]
 
 
-def test_a_damaged_official_teacher_is_named_and_one_not_yet_fetched_is_no_fault(
+def test_a_damaged_official_teacher_is_reported_and_one_not_yet_fetched_is_no_fault(
     folder: RunFolder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
@@ -231,12 +234,12 @@ def test_a_damaged_official_teacher_is_named_and_one_not_yet_fetched_is_no_fault
     assert fault.hint == "move its folder away and run `nox -s fetch -- teacher`"
 
 
-def test_a_study_file_that_cannot_be_read_is_named(folder: RunFolder) -> None:
+def test_an_unreadable_study_file_is_reported(folder: RunFolder) -> None:
     folder.study_file.write_text("{")
     assert ("altered", folder.study_file) in {(fault.kind, fault.path) for fault in verify(folder).faults}
 
 
-def test_a_report_alone_is_compared(folder: RunFolder, tmp_path: Path) -> None:
+def test_a_report_without_its_run_is_compared(folder: RunFolder, tmp_path: Path) -> None:
     alone = RunFolder("smoke", tmp_path)
     for name in ("report", "templates", "baselines"):
         shutil.copytree(folder.root / name, tmp_path / name)
@@ -248,29 +251,29 @@ def test_a_report_alone_is_compared(folder: RunFolder, tmp_path: Path) -> None:
     }  # fmt: skip
 
 
-def test_a_killed_stage_is_told_and_one_that_fails_leaves_all_as_it_was(folder: RunFolder) -> None:
-    one = job(folder, "score", Cell.from_key("patchcore/leather/seed0"))
-    before = place(one).read_bytes()
+def test_a_killed_stage_is_reported_and_a_failed_one_leaves_its_record_unchanged(folder: RunFolder) -> None:
+    score = job(folder, "score", Cell.from_key("patchcore/leather/seed0"))
+    before = place(score).read_bytes()
 
     def fail() -> None:
-        with recording(one):
-            killed.append(place(one).read_text(encoding="utf-8"))
+        with recording(score):
+            killed.append(place(score).read_text(encoding="utf-8"))
             raise RuntimeError
 
     killed: list[str] = []
     with pytest.raises(RuntimeError):
         fail()
-    assert place(one).read_bytes() == before
-    place(one).write_text(killed[0], encoding="utf-8")
+    assert place(score).read_bytes() == before
+    place(score).write_text(killed[0], encoding="utf-8")
     assert [(fault.kind, fault.path.name) for fault in verify(folder).faults] == [("unfinished", "scores.json")]
 
 
-def test_what_has_no_hashes_is_no_study_to_verify(tmp_path: Path) -> None:
+def test_a_study_without_hashes_cannot_be_verified(tmp_path: Path) -> None:
     with pytest.raises(ReproError, match="nothing was made yet; run `nox -s reproduce"):
         verify(RunFolder("smoke", tmp_path))
 
 
-def test_repair_removes_what_was_altered_ages_what_is_stale_and_asks_for_the_rest(folder: RunFolder) -> None:
+def test_repair_deletes_altered_files_backdates_stale_ones_and_returns_intermediate_ones(folder: RunFolder) -> None:
     study = load_resolved(folder)
     here = folder.cell(Cell.from_key("efficientad/leather/seed0"))
     for path in (
@@ -283,8 +286,8 @@ def test_repair_removes_what_was_altered_ages_what_is_stale_and_asks_for_the_res
     alter(folder.root / "templates" / "paper.md.jinja")
     image = folder.root / "images" / "leather" / "test" / "cut" / "000.png"
     alter(image)
-    wanted = repair(folder, study)
-    assert wanted == [f"{CELL}/hits.json", f"{CELL}/predictions.npz"]
+    missing = repair(folder, study)
+    assert missing == [f"{CELL}/hits.json", f"{CELL}/predictions.npz"]
     assert not (here / "predictions.npz").exists()
     assert not (folder.report / "paper.pdf").exists()
     assert not (folder.weights("efficientad") / "cache" / "teacher.pth").exists()
@@ -293,6 +296,6 @@ def test_repair_removes_what_was_altered_ages_what_is_stale_and_asks_for_the_res
     assert image.exists()
 
 
-def test_without_its_record_what_a_stage_left_is_made_anew(folder: RunFolder) -> None:
+def test_without_their_record_the_outputs_of_a_stage_are_made_again(folder: RunFolder) -> None:
     alter(place(job(folder, "score", Cell.from_key("efficientad/leather/seed0"))))
     assert repair(folder, load_resolved(folder)) == [f"{CELL}/scores.json"]

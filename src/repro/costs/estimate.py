@@ -1,15 +1,13 @@
-"""Estimate: a study in, the hours, disk and memory it will take out, before anything starts. Needs no torch.
+"""Estimate: a study in, the hours, disk space and memory that it will take out, before it starts. Needs no torch.
 
-Hours come from earlier runs: of each stage the rate at which they worked, in core-seconds for a unit of work, times the
-work of each cell that is left. What an hour is worth elsewhere, no formula knows: it is an estimate and says so.
+Hours come from earlier runs: the core-seconds of each stage per unit of work, times the work of each unfinished cell.
+They are only an estimate, because cores of other machines are faster or slower.
 """
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 from pydantic import TypeAdapter
 
@@ -39,107 +37,156 @@ from repro.study import (
 )
 
 STAGES = tuple(stage.name for stage in OF_A_CELL)
-#: Core-seconds before a stage begins its work: imports. Measured on two cores of an AMD EPYC.
+#: Core-seconds for imports before a stage starts its work, where measured: on two cores of an AMD EPYC.
 START = {"fit": 11.0, "predict": 11.0, "score": 3.0, "retrieve": 3.0}
-#: Stages that run where the network does; the others always run on the CPU.
-NETWORK = tuple(stage.name for stage in OF_A_CELL if stage.gpu)
+#: Stages that run the network, on a GPU if there is one; the others always run on the CPU.
+NETWORK_STAGES = tuple(stage.name for stage in OF_A_CELL if stage.gpu)
+#: Memory of the stages for which it is estimated; the others take less.
+MEMORY = {"fit": needs.fit_memory, "predict": needs.predict_memory, "score": needs.score_memory}
 HINT = "delete it, or run `nox -s reproduce` again"
+
+#: Cells with the names of their stages that are not finished.
+Unfinished = list[tuple[Cell, list[str]]]
 
 
 @dataclass(frozen=True)
-class Timed:
-    """A stage of a cell as it was timed."""
+class Workload:
+    """A stage of one cell, described by what determines its time."""
 
     stage: str
     variant: Variant
     image_size: int
     images: Images
+
+    @property
+    def units(self) -> float:
+        """Units of work, at least 1: training steps or test images by area, or pairs of images for the search."""
+        if self.stage == "retrieve":
+            return max(self.images.test**2, 1)
+        area = needs.relative_area(self.variant, self.image_size)
+        if self.stage == "fit":
+            epochs = self.variant.epochs if isinstance(self.variant, EfficientAdVariant) else 1
+            return max(epochs * self.images.train * area, 1)
+        return max(self.images.test * area, 1)
+
+    @property
+    def network(self) -> str:
+        """The network on which the time of a unit depends."""
+        return self.variant.size if isinstance(self.variant, EfficientAdVariant) else self.variant.backbone
+
+    def fixed_core_seconds(self, bench: Bench | None) -> float:
+        """Core-seconds that are not proportional to the units: imports and, if benchmarked, the coreset selection."""
+        start = START.get(self.stage, 0.0)
+        if bench is None or self.stage != "fit" or not isinstance(self.variant, PatchCoreVariant):
+            return start
+        measured = sorted((pair.points, pair.seconds) for pair in bench.pairs if pair.points)
+        patches = needs.patch_count(self.variant, self.image_size, self.images.train)
+        # The benchmark selects a tenth of the patches; a smaller coreset takes less.
+        tenths = min(1.0, self.variant.coreset_ratio / 0.1)
+        return start + bench.threads * seconds_at(patches, measured) * tenths
+
+
+@dataclass(frozen=True)
+class Timing:
+    """The measured time of a workload."""
+
+    workload: Workload
     core_seconds: float
     gpu: bool
 
 
 @dataclass(frozen=True)
-class Share:
-    """What the cells of one variant take."""
+class VariantEstimate:
+    """What the unfinished cells of one variant take."""
 
     variant: str
+    #: All cells, finished ones included.
     cells: int
     #: Cells that are not trained yet.
     to_train: int
-    #: Core-seconds of all that is left; None where nothing like it was ever timed.
+    #: None if a stage with this model was never timed.
     core_seconds: float | None
-    #: Bytes that are still to be written.
+    #: Bytes that will be written.
     disk: int
-    #: Bytes that one process holds at most, and how many of them run at once.
-    memory: int
-    beside: int
+    #: Peak bytes of one process, and how many such processes run at once.
+    process_memory: int
+    processes: int
+
+    @property
+    def memory(self) -> int:
+        """Peak bytes of all processes."""
+        return self.process_memory * self.processes
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What is left of a study takes this."""
+    """What the unfinished cells of a study take."""
 
-    shares: tuple[Share, ...]
+    variants: tuple[VariantEstimate, ...]
     cores: int
     gpu: bool
-    #: Where the number of images is from, and the times.
-    counted: str
-    timed: str | None
+    #: In words, where the numbers of images and the timings come from; None without timings.
+    images_source: str
+    timings_source: str | None
 
     @property
     def seconds(self) -> float | None:
-        """Of all that is left, work divided evenly over the cores."""
-        known = [share.core_seconds for share in self.shares if share.core_seconds is not None]
-        return sum(known) / self.cores if len(known) == len(self.shares) else None
+        """Wall-clock seconds, assuming that work divides evenly over the cores; None if a variant's are unknown."""
+        known = [variant.core_seconds for variant in self.variants if variant.core_seconds is not None]
+        return sum(known) / self.cores if len(known) == len(self.variants) else None
 
     @property
     def disk(self) -> int:
-        return sum(share.disk for share in self.shares)
+        """Bytes that will be written."""
+        return sum(variant.disk for variant in self.variants)
 
     @property
     def memory(self) -> int:
-        """Most that processes hold at once; stages of different models seldom meet, so the largest counts."""
-        return max((share.memory * share.beside for share in self.shares), default=0)
+        """Peak bytes, those of the largest variant: different models rarely run at the same time."""
+        return max((variant.memory for variant in self.variants), default=0)
 
 
 def estimate(folder: RunFolder, study: Study, *, cores: int, accelerator: str = "auto") -> Estimate:
-    """What the cells of a study that have not run yet take. Reads files and folders; writes nothing."""
+    """Estimate what the unfinished cells of a study take. Reads files and folders, writes nothing.
+
+    Raises ReproError if the images of a category are not found and no official number of them is known.
+    """
     gpu = bool(gpus(accelerator))
-    images, counted = count_images(study)
-    where, times = earlier(folder)
+    images, images_source = count_images(study)
+    past, timings_source = past_timings(folder)
     bench = _bench(folder)
-    shares = []
+    variants = []
     for name, variant in study.variants.items():
         cells = [cell for cell in study.cells if cell.variant == name]
-        left = [(cell, _left(folder, study, cell)) for cell in cells]
+        unfinished = [(cell, _unfinished_stages(folder, study, cell)) for cell in cells]
         seconds = [
-            _core_seconds(times, bench, stage, variant, study.image_size, images[cell.category], gpu=gpu)
-            for cell, stages in left
+            _core_seconds(Workload(stage, variant, study.image_size, images[cell.category]), past, bench, gpu=gpu)
+            for cell, stages in unfinished
             for stage in stages
         ]
-        known = [second for second in seconds if second is not None]
-        memory, beside = _memory(study, name, left, images, cores, gpu=gpu)
-        shares.append(
-            Share(
+        known = [value for value in seconds if value is not None]
+        process_memory, processes = _memory(study, name, unfinished, images, cores, gpu=gpu)
+        variants.append(
+            VariantEstimate(
                 variant=name,
                 cells=len(cells),
-                to_train=sum("fit" in stages for _, stages in left),
+                to_train=sum("fit" in stages for _, stages in unfinished),
                 core_seconds=sum(known) if len(known) == len(seconds) else None,
-                disk=_disk(study, variant, left, images, beside),
-                memory=memory,
-                beside=beside,
+                disk=_disk(study, variant, unfinished, images, processes),
+                process_memory=process_memory,
+                processes=processes,
             )
         )
-    return Estimate(tuple(shares), cores, gpu, counted, where if times else None)
+    return Estimate(tuple(variants), cores, gpu, images_source, timings_source if past else None)
 
 
 def count_images(study: Study) -> tuple[dict[str, Images], str]:
-    """Images of each category, and in words how they were counted."""
+    """Count the images of each category; also returns in words where the numbers come from."""
     if isinstance(study.data, PublishedData):
         listed = {name: Images(0, len(originals_of(FOLDERS["efficientad"], name))) for name in study.categories}
         return listed, "the published result images"
     if isinstance(study.data, ProceduralData):
-        # Five defect types a category, as MVTec AD has of those that can be drawn.
+        # At most five defect types for each category: those of MVTec AD that can be drawn.
         drawn = Images(study.data.train, study.data.test_good + 5 * study.data.test_defect)
         return dict.fromkeys(study.categories, drawn), "as the study draws them"
     if study.data.root is None:
@@ -152,95 +199,89 @@ def count_images(study: Study) -> tuple[dict[str, Images], str]:
             )
         official = {name: Images(OFFICIAL[name][0], OFFICIAL[name][2]) for name in study.categories}
         return official, "the official numbers of MVTec AD; no images are on disk"
-    root, found = Path(study.data.root), {}
+    root, counts = Path(study.data.root), {}
     for category in study.categories:
         splits = _splits(study.data, root, category)
         if not splits:
             raise ReproError("no images of this category", where=root / category, hint="name another --data-root")
-        found[category] = Images(splits.count("train"), splits.count("test"))
-    return found, f"counted in {root}"
+        counts[category] = Images(splits.count("train"), splits.count("test"))
+    return counts, f"counted in {root}"
 
 
 def _splits(data: FolderData, root: Path, category: str) -> list[str]:
-    """Of each image `train` or `test`."""
+    """`train` or `test` for each image."""
     if data.layout == "visa":
         return [row.folder.split("/")[0] for row in visa.read_split(root, [category])]
     return [sample.split for sample in samples(root, category)]
 
 
-def earlier(folder: RunFolder) -> tuple[str, list[Timed]]:
-    """Stages timed on this machine, of this study where it has some, else those of the committed reports; and whose."""
-    ours = {path.parent.name: list(_timed(RunFolder(path.parent.name, folder.root))) for path in _runs(folder)}
-    ours = {name: times for name, times in ours.items() if any(time.stage == "fit" for time in times)}
-    if folder.study in ours:
-        ours = {folder.study: ours[folder.study]} | ours
-    if ours:
-        said = f"runs of {', '.join(ours)} on this machine"
-        return said, [time for times in ours.values() for time in times]
-    theirs = {path.parent.name: list(_reported(path.parent)) for path in _reports(folder)}
-    said = f"the reports of {', '.join(theirs)}, made on another machine"
-    return said, [time for times in theirs.values() for time in times]
+def past_timings(folder: RunFolder) -> tuple[list[Timing], str]:
+    """Read the timings of runs on this machine, or without any those of the reports; also returns which in words."""
+    runs = {}
+    for path in sorted((folder.root / "runs").glob("*/study.json")):
+        past = list(_run_timings(RunFolder(path.parent.name, folder.root)))
+        if any(timing.workload.stage == "fit" for timing in past):
+            runs[path.parent.name] = past
+    if folder.study in runs:
+        runs = {folder.study: runs[folder.study]} | runs
+    if runs:
+        return [timing for past in runs.values() for timing in past], f"runs of {', '.join(runs)} on this machine"
+    paths = sorted((folder.root / "report").glob("*/timings.json"))
+    reported = [timing for path in paths for timing in _report_timings(path.parent)]
+    studies = ", ".join(path.parent.name for path in paths)
+    return reported, f"the reports of {studies}, made on another machine"
 
 
-def _runs(folder: RunFolder) -> list[Path]:
-    return sorted((folder.root / "runs").glob("*/study.json"))
-
-
-def _reports(folder: RunFolder) -> list[Path]:
-    return sorted((folder.root / "report").glob("*/timings.json"))
-
-
-def _timed(run: RunFolder) -> Iterator[Timed]:
-    """Of a run folder."""
+def _run_timings(run: RunFolder) -> Iterator[Timing]:
+    """Timings of the trained cells of a run folder; none if another version of repro wrote its study.json."""
     try:
         study = check(read_json(run.study_file, hint=HINT), where=run.study_file)
     except ReproError:
-        return  # Of another version: it says nothing, and does no harm.
+        return
     for key, cost in timings(run.run, {cell.key for cell in study.cells}).items():
         stage, _, name = key.partition(" ")
-        if stage not in STAGES or not run.manifest(Cell.from_key(name).category).is_file():
+        if stage not in STAGES:
             continue
         cell = Cell.from_key(name)
-        fitted = run.cell(cell) / "fit.json"
-        if not fitted.is_file():
+        manifest, fit_file = run.manifest(cell.category), run.cell(cell) / "fit.json"
+        if not manifest.is_file() or not fit_file.is_file():
             continue
-        fit = read_json(fitted, hint=HINT)
-        record = read_json(run.manifest(cell.category), hint=HINT)["record"]
-        yield Timed(
-            stage,
-            study.variants[cell.variant],
-            study.image_size,
-            Images(record["train"], sum(record["test"].values())),
-            cost["seconds"] * (fit["threads"] if stage in NETWORK else 1),
+        fit = read_json(fit_file, hint=HINT)
+        record = read_json(manifest, hint=HINT)["record"]
+        images = Images(record["train"], sum(record["test"].values()))
+        yield Timing(
+            Workload(stage, study.variants[cell.variant], study.image_size, images),
+            cost["seconds"] * (fit["threads"] if stage in NETWORK_STAGES else 1),
             gpu=not str(fit["device"]).startswith("cpu"),
         )
 
 
-def _reported(report: Path) -> Iterator[Timed]:
-    """Of a report folder, whose environment.json holds the most threads that any cell had."""
+def _report_timings(report: Path) -> Iterator[Timing]:
+    """Timings of a report folder; none if another version of repro wrote its results.json."""
     results, environment = (read_json(report / f"{name}.json", hint=HINT) for name in ("results", "environment"))
     if results.get("schema_version") != SCHEMA_VERSION:
         return
     variants: dict[str, Variant] = {
-        name: TypeAdapter(Variant).validate_python({"model": one["model"], **one["settings"]})
-        for name, one in results["variants"].items()
+        name: TypeAdapter(Variant).validate_python({"model": record["model"], **record["settings"]})
+        for name, record in results["variants"].items()
     }
-    beside = sum(variants[cell["variant"]].model == "patchcore" for cell in results["cells"].values())
+    # environment.json holds the most threads of any cell; the cells of PatchCore ran in parallel.
+    parallel = sum(variants[cell["variant"]].model == "patchcore" for cell in results["cells"].values())
     for key, cost in read_json(report / "timings.json", hint=HINT).items():
         stage, _, name = key.partition(" ")
         if stage not in STAGES or name not in results["cells"]:
             continue
         cell = Cell.from_key(name)
+        variant = variants[cell.variant]
         record = results["data"]["categories"][cell.category]
-        alone = variants[cell.variant].model != "patchcore"
-        threads = environment["threads"] if alone else max(1, environment["threads"] // beside)
-        yield Timed(
-            stage,
-            variants[cell.variant],
-            results["study"]["image_size"],
-            Images(record["train"], sum(record["test"].values())),
-            cost["seconds"] * (threads if stage in NETWORK else 1),
-            gpu=not all(str(one).startswith("cpu") for one in environment["devices"]),
+        images = Images(record["train"], sum(record["test"].values()))
+        threads = environment["threads"]
+        if variant.model == "patchcore":
+            threads = max(1, threads // parallel)
+        yield Timing(
+            Workload(stage, variant, results["study"]["image_size"], images),
+            cost["seconds"] * (threads if stage in NETWORK_STAGES else 1),
+            gpu=not all(str(device).startswith("cpu") for device in environment["devices"]),
         )
 
 
@@ -249,86 +290,63 @@ def _bench(folder: RunFolder) -> Bench | None:
     return read_record(path, Bench, hint="run `nox -s bench`") if path.is_file() else None
 
 
-def _core_seconds(
-    times: list[Timed], bench: Bench | None, stage: str, variant: Variant, size: int, images: Images, *, gpu: bool
-) -> float | None:
-    """Of a stage of one cell: what its start, its coreset and, at the rate of earlier runs, its work take."""
-    known = [time for time in times if time.stage == stage and (stage not in NETWORK or time.gpu == gpu)]
-    alike = [one for one in known if one.variant.model == variant.model]
-    # Networks differ; where the same one was timed, others say nothing.
-    same = [one for one in alike if _network(one.variant) == _network(variant)]
-    rates = [
-        max(one.core_seconds - START[stage] - _coreset(bench, stage, one.variant, one.image_size, one.images), 0)
-        / _work(stage, one.variant, one.image_size, one.images)
-        for one in same or alike
+def _core_seconds(workload: Workload, past: list[Timing], bench: Bench | None, *, gpu: bool) -> float | None:
+    """Core-seconds of a workload at the median rate of past ones; None if none is comparable.
+
+    Comparable are those of the same stage, model and kind of device. If any has the same network, only those count.
+    """
+    comparable = [
+        timing
+        for timing in past
+        if timing.workload.stage == workload.stage
+        and timing.workload.variant.model == workload.variant.model
+        and (timing.gpu == gpu or workload.stage not in NETWORK_STAGES)
     ]
-    if not rates:
-        return None
-    fixed = START[stage] + _coreset(bench, stage, variant, size, images)
-    return fixed + median(rates) * _work(stage, variant, size, images)
+    same_network = [timing for timing in comparable if timing.workload.network == workload.network]
+    rates = [
+        max(timing.core_seconds - timing.workload.fixed_core_seconds(bench), 0) / timing.workload.units
+        for timing in same_network or comparable
+    ]
+    return workload.fixed_core_seconds(bench) + median(rates) * workload.units if rates else None
 
 
-def _network(variant: Variant) -> str:
-    return variant.size if isinstance(variant, EfficientAdVariant) else variant.backbone
-
-
-def _work(stage: str, variant: Variant, size: int, images: Images) -> float:
-    """What the time of a stage grows with: steps, or images, by their area; pairs of images for the search."""
-    area = needs.area(variant, size)
-    match stage:
-        case "fit":
-            passes = variant.epochs if isinstance(variant, EfficientAdVariant) else 1
-            return max(passes * images.train * area, 1)
-        case "retrieve":
-            return max(images.test**2, 1)
-    return max(images.test * area, 1)
-
-
-def _coreset(bench: Bench | None, stage: str, variant: Variant, size: int, images: Images) -> float:
-    """Core-seconds to select a coreset."""
-    if bench is None or stage != "fit" or not isinstance(variant, PatchCoreVariant):
-        return 0.0
-    measured = sorted((pair.points, pair.seconds) for pair in bench.pairs if pair.points)
-    seconds = seconds_at(needs.patches(variant, size, images.train), measured)
-    # Measured for a tenth of the patches; fewer take less.
-    tenths = min(1.0, variant.coreset_ratio / 0.1)
-    return bench.threads * seconds * tenths
-
-
-def _left(folder: RunFolder, study: Study, cell: Cell) -> list[str]:
-    """Stages of a cell that are not finished."""
+def _unfinished_stages(folder: RunFolder, study: Study, cell: Cell) -> list[str]:
     return [job.stage.name for job in jobs(folder, study, [cell]) if job.cell and not job.finished]
 
 
-Left = list[tuple[Cell, list[str]]]
-
-
-def _disk(study: Study, variant: Variant, left: Left, images: Mapping[str, Images], beside: int) -> int:
-    size, total = study.image_size, 0
-    spilled = 0
-    for cell, stages in left:
-        of = images[cell.category]
+def _disk(study: Study, variant: Variant, unfinished: Unfinished, images: Mapping[str, Images], processes: int) -> int:
+    """Bytes that the cells write, with the files of patches that PatchCore keeps while it selects its coreset."""
+    size = study.image_size
+    total = largest_bank = 0
+    for cell, stages in unfinished:
+        train, test = images[cell.category].train, images[cell.category].test
         if "fit" in stages:
-            total += needs.checkpoint(variant, size, of.train)
+            total += needs.checkpoint_size(variant, size, train)
             if isinstance(variant, PatchCoreVariant):
-                spilled = max(spilled, needs.bank(variant, size, of.train))
+                largest_bank = max(largest_bank, needs.bank_size(variant, size, train))
         if "predict" in stages:
-            total += needs.predictions(variant, size, of.test) + needs.embeddings(variant, of.test)
-        total += needs.PER_IMAGE * of.test * bool(stages)
-    begun = any("fit" in stages for _, stages in left)
-    return total + beside * spilled + needs.WEIGHTS * (begun and isinstance(variant, EfficientAdVariant))
+            total += needs.predictions_size(variant, size, test) + needs.embeddings_size(variant, test)
+        if stages:
+            total += needs.PER_IMAGE * test
+    if isinstance(variant, EfficientAdVariant) and any("fit" in stages for _, stages in unfinished):
+        total += needs.WEIGHTS
+    return total + processes * largest_bank
 
 
 def _memory(
-    study: Study, name: str, left: Left, images: Mapping[str, Images], cores: int, *, gpu: bool
+    study: Study, name: str, unfinished: Unfinished, images: Mapping[str, Images], cores: int, *, gpu: bool
 ) -> tuple[int, int]:
-    """Most bytes of a process, and how many such run at once, for the stage that takes most."""
-    variant, size = study.variants[name], study.image_size
-    together = cores // needs.cores_of(study, name, cores, int(gpu))
-    computed: dict[str, Any] = {"fit": needs.fit_memory, "predict": needs.predict_memory, "score": needs.score_memory}
-    most = (0, 1)
-    for stage, formula in computed.items():
-        sizes = [formula(variant, size, images[cell.category]) for cell, stages in left if stage in stages]
-        if sizes:
-            most = max(most, (max(sizes), min(together if stage in NETWORK else cores, len(sizes))), key=math.prod)
-    return most
+    """Peak bytes of a process and how many run at once, of the stage for which their product is largest."""
+    variant = study.variants[name]
+    parallel = cores // needs.cores_of(study, name, cores, int(gpu))
+    process_memory, processes = 0, 1
+    for stage, formula in MEMORY.items():
+        sizes = [
+            formula(variant, study.image_size, images[cell.category]) for cell, stages in unfinished if stage in stages
+        ]
+        if not sizes:
+            continue
+        at_once = min(parallel if stage in NETWORK_STAGES else cores, len(sizes))
+        if max(sizes) * at_once > process_memory * processes:
+            process_memory, processes = max(sizes), at_once
+    return process_memory, processes

@@ -1,19 +1,23 @@
-"""Growth: what a step took at some sizes in, about what it takes at another out."""
+"""Growth: a step's seconds at a few sizes in, an estimate of its seconds at another size out."""
 
 import math
 from collections.abc import Sequence
 
 
 def seconds_at(size: int, measured: Sequence[tuple[int, float]]) -> float:
-    """A power of the size through the two nearest that were measured; 0 where fewer than two were.
+    """Interpolate or extrapolate by the power law through the two nearest measurements.
 
     Args:
         size: above 0, in the unit of the measured sizes.
-        measured: size and seconds of each measurement, by rising size.
+        measured: size and seconds of each measurement, in order of size.
+
+    Returns:
+        Seconds; 0 if there are fewer than two measurements.
     """
     if len(measured) < 2:
         return 0.0
-    after = min(max(1, sum(at < size for at, _ in measured)), len(measured) - 1)
-    (low, short), (high, long) = measured[after - 1 : after + 1]
-    power = math.log(long / short) / math.log(high / low)
-    return float(short * (size / low) ** power)
+    smaller = sum(measured_size < size for measured_size, _ in measured)
+    upper = min(max(1, smaller), len(measured) - 1)
+    (low, low_seconds), (high, high_seconds) = measured[upper - 1 : upper + 1]
+    exponent = math.log(high_seconds / low_seconds) / math.log(high / low)
+    return float(low_seconds * (size / low) ** exponent)

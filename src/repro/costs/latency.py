@@ -1,8 +1,8 @@
-"""Latency: seconds of single images in, the record of a model on a machine out; only like is compared with like.
+"""Latency: seconds of single images in, the record of a model on a machine out.
 
-The protocol: one image at a time, in memory and of the size that the network takes, to its anomaly map and score; the
-first rounds do not count; a device's queue is waited for in every round; of the others the median and the 95th
-percentile. Hardware, CPU threads and precision are part of the record.
+Protocol: one image at a time, already in memory at the network's input size, up to its anomaly map and score. Warm-up
+rounds are discarded, the device is synchronized in each round, and the median and 95th percentile of the other rounds
+are reported. Hardware, CPU threads and precision are part of the record.
 """
 
 from collections.abc import Sequence
@@ -13,12 +13,12 @@ from repro.records.costs import Latency
 
 WARM_UP = 10
 ROUNDS = 100
-#: What must be equal where two latencies are compared; else the ratio would be of machines, not of models or versions.
+#: Must be equal for two latencies to be compared, so that the ratio is not one of machines.
 CONDITIONS = ("hardware", "threads", "precision", "batch")
 
 
 def latency(seconds: Sequence[float], *, model: str, image_size: int, hardware: str, threads: int) -> Latency:
-    """The record of at least two rounds in float32."""
+    """Summarize at least two rounds in float32; `seconds` are those after the warm-up."""
     return Latency(
         model=model,
         image_size=image_size,
@@ -33,12 +33,14 @@ def latency(seconds: Sequence[float], *, model: str, image_size: int, hardware: 
     )
 
 
-def ratio(one: Latency, other: Latency) -> float:
-    """The median of `one` over that of `other`; ReproError where they were not measured under the same conditions."""
-    unlike = [name for name in CONDITIONS if getattr(one, name) != getattr(other, name)]
-    if unlike:
-        said = ", ".join(f"{name} {getattr(one, name)} and {getattr(other, name)}" for name in unlike)
+def ratio(new: Latency, old: Latency) -> float:
+    """Ratio of the medians, `new` over `old`; raises ReproError if they were measured under different conditions."""
+    different = [name for name in CONDITIONS if getattr(new, name) != getattr(old, name)]
+    if different:
+        values = ", ".join(f"{name} {getattr(new, name)} and {getattr(old, name)}" for name in different)
         raise ReproError(
-            f"not comparable: {said}", where=f"latency of {one.model}", hint="measure both on one machine in one way"
+            f"not comparable: {values}",
+            where=f"latency of {new.model}",
+            hint="measure both on one machine in the same way",
         )
-    return one.median_seconds / other.median_seconds
+    return new.median_seconds / old.median_seconds

@@ -1,7 +1,7 @@
-"""Needs: what a cell takes of disk and memory, from its settings and the number of its images. Needs no torch.
+"""Needs: the disk space and memory that a cell takes, from its settings and number of images. Needs no torch.
 
-Sizes are in bytes. Each formula stands here once; the constants were measured on Linux with torch for CPUs, and
-`tests/test_needs.py` holds them against what the embedded study left.
+All sizes are in bytes. The constants were measured on Linux with torch for CPUs; `tests/costs/test_needs.py` compares
+the results with what the embedded study took.
 """
 
 import math
@@ -11,32 +11,30 @@ from dataclasses import dataclass
 from repro.study import BackboneVariant, EfficientAdVariant, PadimVariant, PatchCoreVariant, Study, Variant
 
 FLOAT = 4
-#: Of an image for which the constants below were measured.
+#: Side in pixels of the images for which the constants below were measured.
 MEASURED_SIDE = 256
 
-#: A process that has imported torch and anomalib, and one that scores.
-LOADED, LOADED_TO_SCORE = 1_130_000_000, 180_000_000
-#: What training EfficientAD and predicting with either model take beyond that, for one image of the measured side.
+#: Memory of a process that has imported torch and anomalib, and of one that scores.
+TORCH_PROCESS, SCORE_PROCESS = 1_130_000_000, 180_000_000
+#: Further memory for training EfficientAD, and for predicting with any model, at the measured side.
 TRAINING, PREDICTING = 700_000_000, 100_000_000
-#: Scoring holds the predictions this many times over, predicting itself this many.
+#: Copies of the predictions that each stage holds in memory.
 SCORING_COPIES, PREDICTING_COPIES = 13, 3
 
-#: Numbers that the selection keeps a patch beside its projection, see `models/kcenter.py`.
+#: Numbers that the coreset selection keeps for each patch besides its projection, see `models/kcenter.py`.
 PER_PATCH = 60
 #: Error that anomalib allows its random projection.
 DISTORTION = 0.9
 
 EFFICIENTAD_CHECKPOINT = {"small": 32_300_000, "medium": 84_500_000}
 EFFICIENTAD_DIMENSION = 384
-#: Teacher and penalty images of a variant; what a test image leaves in scores.json and hits.json.
+#: Teacher and penalty images of a variant; what scores.json and hits.json hold for each test image.
 WEIGHTS, PER_IMAGE = 14_000_000, 600
-#: A drawn image, bytes a pixel, its mask included.
-DRAWN = 1.7
 
 
 @dataclass(frozen=True)
 class Images:
-    """How many images a category has."""
+    """Numbers of images of a category."""
 
     train: int
     test: int
@@ -44,11 +42,11 @@ class Images:
 
 @dataclass(frozen=True)
 class Backbone:
-    """A network of timm as PatchCore uses it."""
+    """A network of timm as PatchCore and PaDiM use it."""
 
-    #: Of the part that the checkpoint holds.
+    #: Size of the part that is kept in the checkpoint.
     weights: int
-    #: By layer: channels, and how many input pixels one step of its map is.
+    #: By layer: its channels and its stride in input pixels.
     layers: Mapping[str, tuple[int, int]]
 
 
@@ -56,108 +54,114 @@ RESNET = {"layer1": (64, 4), "layer2": (128, 8), "layer3": (256, 16), "layer4": 
 BACKBONES = {
     "resnet18": Backbone(44_800_000, RESNET),
     "tf_efficientnet_lite0": Backbone(
-        12_100_000, {f"blocks.{at}": of for at, of in enumerate(((16, 2), (24, 4), (40, 8), (80, 16), (112, 16)))}
+        12_100_000,
+        {"blocks.0": (16, 2), "blocks.1": (24, 4), "blocks.2": (40, 8), "blocks.3": (80, 16), "blocks.4": (112, 16)},
     ),
     "wide_resnet50_2": Backbone(
         267_000_000, {name: (4 * channels, stride) for name, (channels, stride) in RESNET.items()}
     ),
 }
-#: What is assumed of another network and of a layer that is not listed.
-LARGE, UNKNOWN_LAYER = BACKBONES["wide_resnet50_2"], (1024, 8)
+#: Assumed of networks and layers that are not listed.
+DEFAULT_BACKBONE, DEFAULT_LAYER = BACKBONES["wide_resnet50_2"], (1024, 8)
 
 
-def side(variant: Variant, image_size: int) -> int:
-    """Width of what the network sees and of the anomaly map, in pixels."""
+def input_side(variant: Variant, image_size: int) -> int:
+    """Side of the network's input and of the anomaly map, in pixels."""
     return (isinstance(variant, BackboneVariant) and variant.center_crop) or image_size
 
 
-def area(variant: Variant, image_size: int) -> float:
-    """Pixels of an image over those for which the constants were measured."""
-    return (side(variant, image_size) / MEASURED_SIDE) ** 2
+def relative_area(variant: Variant, image_size: int) -> float:
+    """Area of an input image, relative to those for which the constants were measured."""
+    return (input_side(variant, image_size) / MEASURED_SIDE) ** 2
 
 
-def patches(variant: PatchCoreVariant | PadimVariant, image_size: int, train: int) -> int:
-    """Patches of all training images, for PatchCore those from which the coreset is selected."""
-    known = BACKBONES.get(variant.backbone, LARGE).layers
-    stride = known.get(variant.layers[0], UNKNOWN_LAYER)[1]
-    return train * math.ceil(side(variant, image_size) / stride) ** 2
+def patch_count(variant: PatchCoreVariant | PadimVariant, image_size: int, train: int) -> int:
+    """Number of patches of all `train` images; PatchCore selects its coreset from them."""
+    layers = BACKBONES.get(variant.backbone, DEFAULT_BACKBONE).layers
+    _, stride = layers.get(variant.layers[0], DEFAULT_LAYER)
+    return train * math.ceil(input_side(variant, image_size) / stride) ** 2
 
 
-def dimension(variant: Variant) -> int:
+def embedding_dimension(variant: Variant) -> int:
     """Length of a patch embedding."""
     if isinstance(variant, EfficientAdVariant):
         return EFFICIENTAD_DIMENSION
     if isinstance(variant, PadimVariant):
         return variant.features
-    known = BACKBONES.get(variant.backbone, LARGE).layers
-    return sum(known.get(layer, UNKNOWN_LAYER)[0] for layer in variant.layers)
+    layers = BACKBONES.get(variant.backbone, DEFAULT_BACKBONE).layers
+    return sum(layers.get(layer, DEFAULT_LAYER)[0] for layer in variant.layers)
 
 
-def bank(variant: Variant, image_size: int, train: int) -> int:
-    """The patches of all training images; 0 for a model that keeps none."""
+def bank_size(variant: Variant, image_size: int, train: int) -> int:
+    """Size of the embeddings of all training patches; 0 for EfficientAD, which keeps none."""
     if isinstance(variant, EfficientAdVariant):
         return 0
-    return patches(variant, image_size, train) * dimension(variant) * FLOAT
+    return patch_count(variant, image_size, train) * embedding_dimension(variant) * FLOAT
 
 
-def checkpoint(variant: Variant, image_size: int, train: int) -> int:
-    """checkpoint.ckpt: the weights, and the selected patches of PatchCore or the distributions of PaDiM."""
+def checkpoint_size(variant: Variant, image_size: int, train: int) -> int:
+    """Size of checkpoint.ckpt: weights, with PatchCore's coreset or PaDiM's distributions."""
     if isinstance(variant, EfficientAdVariant):
         return EFFICIENTAD_CHECKPOINT[variant.size]
-    known = BACKBONES.get(variant.backbone, LARGE)
+    weights = BACKBONES.get(variant.backbone, DEFAULT_BACKBONE).weights
     if isinstance(variant, PadimVariant):
-        return known.weights + _distributions(variant, image_size)
-    return known.weights + int(variant.coreset_ratio * bank(variant, image_size, train))
+        return weights + _distributions_size(variant, image_size)
+    return weights + int(variant.coreset_ratio * bank_size(variant, image_size, train))
 
 
-def _distributions(variant: PadimVariant, image_size: int) -> int:
+def _distributions_size(variant: PadimVariant, image_size: int) -> int:
     """A mean and a covariance for each position."""
-    return patches(variant, image_size, 1) * variant.features * (1 + variant.features) * FLOAT
+    return patch_count(variant, image_size, 1) * variant.features * (1 + variant.features) * FLOAT
 
 
-def predictions(variant: Variant, image_size: int, test: int) -> int:
-    """predictions.npz: of each pixel a float and a truth value."""
-    return test * side(variant, image_size) ** 2 * (FLOAT + 1)
+def predictions_size(variant: Variant, image_size: int, test: int) -> int:
+    """Size of predictions.npz: for each pixel of the `test` images a float and a ground-truth byte."""
+    return test * input_side(variant, image_size) ** 2 * (FLOAT + 1)
 
 
-def embeddings(variant: Variant, test: int) -> int:
-    """embeddings.npz: two vectors an image."""
-    return test * 2 * dimension(variant) * FLOAT
+def embeddings_size(variant: Variant, test: int) -> int:
+    """Size of embeddings.npz: two vectors for each of the `test` images."""
+    return test * 2 * embedding_dimension(variant) * FLOAT
 
 
 def fit_memory(variant: Variant, image_size: int, images: Images) -> int:
-    """Most memory that training a cell holds."""
+    """Peak memory of training a cell."""
     if isinstance(variant, EfficientAdVariant):
-        return LOADED + int(TRAINING * area(variant, image_size))
-    whole = bank(variant, image_size, images.train)
+        return TORCH_PROCESS + int(TRAINING * relative_area(variant, image_size))
+    bank = bank_size(variant, image_size, images.train)
     if isinstance(variant, PadimVariant):
-        # The patches once as they come and once joined; the covariances and their inverses.
-        return LOADED + 2 * whole + 2 * _distributions(variant, image_size)
-    points = patches(variant, image_size, images.train)
-    # Johnson and Lindenstrauss, as scikit-learn and anomalib compute it.
+        # The patches as a list and concatenated; the covariances and their inverses.
+        return TORCH_PROCESS + 2 * bank + 2 * _distributions_size(variant, image_size)
+    points = patch_count(variant, image_size, images.train)
+    # Johnson-Lindenstrauss bound, as scikit-learn and anomalib compute it.
     projected = int(4 * math.log(max(points, 2)) / (DISTORTION**2 / 2 - DISTORTION**3 / 3))
-    selected = int(variant.coreset_ratio * whole)
-    # The patches themselves are in a file meanwhile.
-    return LOADED + points * (projected + PER_PATCH) * FLOAT + selected
+    coreset = int(variant.coreset_ratio * bank)
+    # The full bank is in a file during the selection.
+    return TORCH_PROCESS + points * (projected + PER_PATCH) * FLOAT + coreset
 
 
 def predict_memory(variant: Variant, image_size: int, images: Images) -> int:
-    """Most memory that predicting holds."""
-    kept = PREDICTING_COPIES * predictions(variant, image_size, images.test)
-    loaded = LOADED + checkpoint(variant, image_size, images.train)
-    return loaded + kept + int(PREDICTING * area(variant, image_size))
+    """Peak memory of predicting the test images."""
+    results = PREDICTING_COPIES * predictions_size(variant, image_size, images.test)
+    model = checkpoint_size(variant, image_size, images.train)
+    return TORCH_PROCESS + model + results + int(PREDICTING * relative_area(variant, image_size))
 
 
 def score_memory(variant: Variant, image_size: int, images: Images) -> int:
-    """Most memory that scoring holds."""
-    return LOADED_TO_SCORE + SCORING_COPIES * predictions(variant, image_size, images.test)
+    """Peak memory of scoring the predictions."""
+    return SCORE_PROCESS + SCORING_COPIES * predictions_size(variant, image_size, images.test)
 
 
 def cores_of(study: Study, variant: str, cores: int, gpus: int) -> int:
-    """A cell's share of the cores, its threads. With GPUs each cell has one; on a CPU those of EfficientAD take four
-    cores or all there are, those of others, half of whose time is loading, one if need be."""
+    """Threads of a cell that trains or predicts, at least 1.
+
+    With GPUs, one cell runs on each and the cores are divided among them. On a CPU a cell of EfficientAD gets four
+    cores, or all if there are fewer; a cell of another model, which spends half of its time loading, gets one. If the
+    study has too few cells to use all cores this way, they share them.
+    """
     if gpus:
         return max(1, cores // gpus)
-    long = study.variants[variant].model == "efficientad"
-    cells = sum((study.variants[cell.variant].model == "efficientad") == long for cell in study.cells)
-    return cores // min(max(1, cores // (4 if long else 1)), cells)
+    efficientad = study.variants[variant].model == "efficientad"
+    cells = sum((study.variants[cell.variant].model == "efficientad") == efficientad for cell in study.cells)
+    parallel = max(1, cores // (4 if efficientad else 1))
+    return cores // min(parallel, cells)

@@ -1,21 +1,21 @@
-"""Published: measured steps in, what the costly steps of the published study take on the official images out."""
+"""Published: measured steps in, estimated cost of the published study's costly steps on the official images out."""
 
 from collections.abc import Sequence
 
 from repro.costs.growth import seconds_at
-from repro.costs.needs import patches
+from repro.costs.needs import patch_count
 from repro.data.official import OFFICIAL
 from repro.records.costs import CostPair, PublishedCost
 from repro.study import EfficientAdVariant, PatchCoreVariant, load
 
 
 def published(pairs: Sequence[CostPair]) -> tuple[PublishedCost, ...]:
-    """Seconds of EfficientAD's training steps, one an image and epoch, and of PatchCore's coresets.
+    """Seconds of all EfficientAD training steps, one for each image and epoch, and of all PatchCore coresets.
 
-    Coresets are interpolated between the sizes that were measured. Empty where a step of either was not measured.
+    Coresets are interpolated between the measured sizes. Returns an empty tuple unless both models were measured.
     """
     step = next((pair for pair in pairs if pair.name == "efficientad-step"), None)
-    coresets = sorted((pair for pair in pairs if pair.points is not None), key=lambda one: one.points or 0)
+    coresets = sorted((pair for pair in pairs if pair.points is not None), key=lambda pair: pair.points or 0)
     if step is None or len(coresets) < 2:
         return ()
     study = load("mvtec")
@@ -24,9 +24,9 @@ def published(pairs: Sequence[CostPair]) -> tuple[PublishedCost, ...]:
     assert isinstance(patchcore, PatchCoreVariant)
     train = [OFFICIAL[category][0] for category in study.categories]
 
-    def selection(side: str) -> float:
-        measured = [(coreset.points or 0, getattr(coreset, side)) for coreset in coresets]
-        return sum(seconds_at(patches(patchcore, study.image_size, count), measured) for count in train)
+    def selection(field: str) -> float:
+        measured = [(coreset.points or 0, getattr(coreset, field)) for coreset in coresets]
+        return sum(seconds_at(patch_count(patchcore, study.image_size, count), measured) for count in train)
 
     steps = efficientad.epochs * sum(train)
     return (

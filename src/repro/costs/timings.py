@@ -1,4 +1,4 @@
-"""The workflow's benchmark files in, seconds and peak memory of each stage out."""
+"""Timings: the workflow's benchmark files in, seconds and peak memory of each stage out."""
 
 import csv
 from collections.abc import Set
@@ -7,11 +7,11 @@ from pathlib import Path
 
 
 def timings(run: Path, cells: Set[str]) -> dict[str, dict[str, float]]:
-    """Seconds and peak memory in MB of each stage that led to the results, by `stage` or `stage cell`.
+    """Seconds and peak memory in MB of the stages in a run folder, keyed by `stage` or `stage cell`.
 
-    Source: the workflow's benchmark files. Those of other cells are left over from an earlier choice of categories.
+    Files of cells that are not in `cells` are skipped: they are left over from an earlier choice of categories.
     """
-    found = {}
+    costs = {}
     for path in sorted((run / "benchmarks").rglob("*.tsv")):
         with path.open(encoding="utf-8") as stream:
             row = next(csv.DictReader(stream, delimiter="\t"), {})
@@ -21,12 +21,12 @@ def timings(run: Path, cells: Set[str]) -> dict[str, dict[str, float]]:
             continue
         seconds, peak = _number(row.get("s")), _number(row.get("max_rss"))
         if seconds is not None:
-            found[f"{stage} {cell}".strip()] = {"seconds": seconds, "peak_mb": peak or 0.0}
-    return found
+            costs[f"{stage} {cell}".strip()] = {"seconds": seconds, "peak_mb": peak or 0.0}
+    return costs
 
 
 def _number(text: str | None) -> float | None:
-    """A number of a benchmark file; None for `-`, `NA` and whatever a workflow that was killed left behind."""
+    """A finite number; None for `-`, `NA` and the truncated fields of a workflow that was killed."""
     try:
         number = float(text or "")
     except ValueError:

@@ -1,4 +1,4 @@
-"""Differences: the files of one cell, made twice, in; how far their numbers lie apart out. Needs no torch."""
+"""Compare: two folders with files of the same cell in, the differences of their numbers out. Needs no torch."""
 
 import json
 import zipfile
@@ -14,24 +14,27 @@ from repro.errors import ReproError
 from repro.pipeline import OF_A_CELL
 from repro.runs import read_json, sha256
 
-#: What the stages of a cell leave, in the order in which they run.
+#: Output files of the stages of a cell, in the order in which they run.
 FILES = tuple(dict.fromkeys(pattern.removeprefix("{cell}/") for stage in OF_A_CELL for pattern in stage.outputs))
-#: Of fit.json: what says where and with what it was made, no result.
+#: Keys of fit.json that describe the machine and the versions, not a result.
 CIRCUMSTANCES = ("device", "threads", "packages")
+
+#: The keys of a JSON value, from the outermost to its own.
+JsonPath = tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One quantity of a file."""
+    """The difference of one quantity of a file."""
 
     file: str
-    #: A name in the file, for example `maps` or `metrics.image_auroc`; empty where the whole file is meant.
+    #: A name in the file, for example `maps` or `metrics.image_auroc`; empty for the file as a whole.
     name: str
-    #: Largest absolute difference of numbers; 0 where none differs.
+    #: Largest absolute difference of numbers; 0 if they are equal.
     largest: float
-    #: The same over the range of the values, of an array; 0 elsewhere.
+    #: The same divided by the range of the values, for an array; 0 otherwise.
     relative: float = 0.0
-    #: Entries that are no numbers and differ, or that one side lacks.
+    #: Differing entries that are not numbers, and entries that one side lacks.
     other: int = 0
 
     @property
@@ -39,40 +42,41 @@ class Difference:
         return self.largest == 0 and self.other == 0
 
 
-def differences(one: Path, other: Path, files: tuple[str, ...] = FILES) -> list[Difference]:
-    """Compare two folders of one cell, file by file; a file with the same bytes is one entry of zeros.
+def differences(first: Path, second: Path, files: tuple[str, ...] = FILES) -> list[Difference]:
+    """Compare two folders of one cell, file by file; a file with the same bytes is a single entry without difference.
 
-    ReproError where a file is in one folder alone, or is not what its name says.
+    Files in neither folder are skipped. Raises ReproError if a file is in only one folder or cannot be read.
     """
-    found = []
+    results = []
     for file in files:
-        first, second = one / file, other / file
-        if not first.is_file() and not second.is_file():
+        paths = first / file, second / file
+        missing = [path for path in paths if not path.is_file()]
+        if len(missing) == 2:
             continue
-        for path in (first, second):
-            if not path.is_file():
-                raise ReproError("no such file", where=path, hint="run `nox -s evaluate` to make it")
-        found += [Difference(file, "", 0.0)] if sha256(first) == sha256(second) else _of(file, first, second)
-    return found
+        if missing:
+            raise ReproError("no such file", where=missing[0], hint="run `nox -s evaluate` to make it")
+        same = sha256(paths[0]) == sha256(paths[1])
+        results += [Difference(file, "", 0.0)] if same else _differences_of_file(file, *paths)
+    return results
 
 
-def _of(file: str, first: Path, second: Path) -> list[Difference]:
+def _differences_of_file(file: str, first: Path, second: Path) -> list[Difference]:
     try:
         if file.endswith(".npz"):
-            return list(_arrays(file, first, second))
+            return list(_differences_of_arrays(file, first, second))
         if file.endswith(".ckpt"):
-            # Another version of anomalib may keep more, an optimizer's state for example.
-            lacking = Counter(_tensors(first)) - Counter(_tensors(second))
-            return [Difference(file, "tensors", 0.0, other=lacking.total())]
-        return list(_numbers(file, read_json(first, hint=""), read_json(second, hint="")))
+            # Another version of anomalib may store more, an optimizer's state for example.
+            missing = Counter(_tensors(first)) - Counter(_tensors(second))
+            return [Difference(file, "tensors", 0.0, other=missing.total())]
+        return list(_differences_of_json(file, read_json(first, hint=""), read_json(second, hint="")))
     except (ValueError, KeyError, zipfile.BadZipFile) as error:
         raise ReproError(f"cannot be compared ({error})", where=first, hint="run `repro verify`") from None
 
 
-def _arrays(file: str, first: Path, second: Path) -> Iterator[Difference]:
-    with np.load(first, allow_pickle=False) as one, np.load(second, allow_pickle=False) as other:
-        for name in one.files:
-            a, b = one[name], other[name]
+def _differences_of_arrays(file: str, first: Path, second: Path) -> Iterator[Difference]:
+    with np.load(first, allow_pickle=False) as first_arrays, np.load(second, allow_pickle=False) as second_arrays:
+        for name in first_arrays.files:
+            a, b = first_arrays[name], second_arrays[name]
             if a.shape != b.shape:
                 yield Difference(file, name, 0.0, other=max(a.size, b.size))
             elif a.dtype.kind == "f":
@@ -84,36 +88,38 @@ def _arrays(file: str, first: Path, second: Path) -> Iterator[Difference]:
 
 
 def _tensors(path: Path) -> list[tuple[int, int]]:
-    """Size and CRC of each storage of a file of torch's, which is a zip archive; nothing in it is run."""
+    """Size and CRC of each tensor storage in a checkpoint, read as a zip archive without unpickling it."""
     with zipfile.ZipFile(path) as archive:
-        return [(one.file_size, one.CRC) for one in archive.infolist() if "/data/" in one.filename]
+        return [(entry.file_size, entry.CRC) for entry in archive.infolist() if "/data/" in entry.filename]
 
 
-def _numbers(file: str, one: Any, other: Any) -> Iterator[Difference]:
-    """By the first two keys of a file, the largest difference of the numbers below them."""
-    first, second = dict(_leaves(one)), dict(_leaves(other))
-    groups: dict[str, list[tuple[str, ...]]] = {}
-    for place in {**first, **second}:
-        if place[0] not in CIRCUMSTANCES and place[-1] != "fingerprint":
-            groups.setdefault(".".join(part for part in place[:2] if not part.isdigit()), []).append(place)
-    for name, places in groups.items():
-        largest, unlike = 0.0, 0
-        for place in places:
-            a, b = first.get(place, "-"), second.get(place, "-")
+def _differences_of_json(file: str, first: Any, second: Any) -> Iterator[Difference]:
+    """One difference for each pair of outer keys: the largest of the numbers below them."""
+    first_values, second_values = dict(_leaves(first)), dict(_leaves(second))
+    groups: dict[str, list[JsonPath]] = {}
+    for path in first_values | second_values:
+        if path[0] not in CIRCUMSTANCES and path[-1] != "fingerprint":
+            name = ".".join(key for key in path[:2] if not key.isdigit())
+            groups.setdefault(name, []).append(path)
+    for name, paths in groups.items():
+        largest, other = 0.0, 0
+        for path in paths:
+            a, b = first_values.get(path, "-"), second_values.get(path, "-")
             if _is_number(a) and _is_number(b):
                 largest = max(largest, abs(a - b))
             else:
-                unlike += a != b
-        yield Difference(file, name, largest, other=unlike)
+                other += a != b
+        yield Difference(file, name, largest, other=other)
 
 
-def _leaves(content: Any, place: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    pairs = content.items() if isinstance(content, dict) else enumerate(content)
-    for key, value in pairs:
+def _leaves(content: Any, path: JsonPath = ()) -> Iterator[tuple[JsonPath, Any]]:
+    """Numbers, strings and so on with their paths; an empty container is given as text."""
+    items = content.items() if isinstance(content, dict) else enumerate(content)
+    for key, value in items:
         if isinstance(value, dict | list) and value:
-            yield from _leaves(value, (*place, str(key)))
+            yield from _leaves(value, (*path, str(key)))
         else:
-            yield (*place, str(key)), json.dumps(value) if isinstance(value, dict | list) else value
+            yield (*path, str(key)), json.dumps(value) if isinstance(value, dict | list) else value
 
 
 def _is_number(value: Any) -> bool:

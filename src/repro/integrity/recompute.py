@@ -1,8 +1,9 @@
-"""Recompute: one cell of a study trained, run and scored again in a folder of its own, and set beside what stands."""
+"""Recompute: train, predict and score one cell again in a temporary folder, and compare it with the existing files."""
 
 import random
 import shutil
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,65 +19,68 @@ from repro.stages.predict import predict
 from repro.stages.score import score
 from repro.study import Study
 
-#: What `fit`, `predict` and `score` leave.
+#: Output files of `fit`, `predict` and `score`.
 MADE = tuple(file for file in FILES if file not in ("hits.json", "recover.json"))
-#: How far a metric may move on another machine or with other threads, see docs/determinism.md.
+#: Largest accepted difference of a metric on another machine or with other threads, see docs/determinism.md.
 TOLERANCE = 0.02
 
 
 def recompute(folder: RunFolder, study: Study, seed: int, device: Device, threads: int | None = None) -> int:
-    """Draw a cell with `seed`, compute it again and compare; 1 where it differs, else 0.
+    """Draw a cell with `seed`, compute it again and compare; return 1 if it differs, else 0.
 
-    It is computed with as many threads as then, unless `threads` says otherwise. On the same machine with the same
-    versions every byte of a number has to agree; else metrics have to agree within `TOLERANCE`. Raises ReproError
-    where the cell is not finished.
+    `threads` defaults to the number with which the cell was trained. On the same machine with the same versions all
+    numbers must be equal to the byte; otherwise metrics must agree within `TOLERANCE`. Raises ReproError if the cell
+    is not finished.
     """
     if study.data.source == "published":
         raise ReproError("trains nothing", where=f"study {study.name}", hint="run `repro verify`")
     cell = random.Random(seed).choice(study.cells)
     print(f"recompute {cell.key}, drawn with seed {seed}", flush=True)
-    standing = folder.cell(cell)
-    then = read_json(standing / "fit.json", hint="run `nox -s evaluate` first")
+    existing = folder.cell(cell)
     for file in MADE:
-        if not (standing / file).is_file():
-            raise ReproError("no such file", where=standing / file, hint="run `nox -s evaluate` first")
-    torch.set_num_threads(threads or then["threads"])
+        if not (existing / file).is_file():
+            raise ReproError("no such file", where=existing / file, hint="run `nox -s evaluate` first")
+    before = read_json(existing / "fit.json", hint="run `nox -s evaluate` first")
+    torch.set_num_threads(threads or before["threads"])
     with tempfile.TemporaryDirectory(prefix="repro-check-") as root:
-        again = RunFolder(folder.study, Path(root))
+        temporary = RunFolder(folder.study, Path(root))
         for path in (folder.data_root, folder.manifest(cell.category)):
-            copy = again.root / path.relative_to(folder.root)
+            copy = temporary.root / path.relative_to(folder.root)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, copy)
-        fit(again, study, cell, device)
-        predict(again, study, cell, device)
-        score(again, cell)
-        now = read_json(again.cell(cell) / "fit.json", hint="")
-        found = differences(standing, again.cell(cell), MADE)
-    return _say(cell, found, _circumstances(folder, then, now))
+        fit(temporary, study, cell, device)
+        predict(temporary, study, cell, device)
+        score(temporary, cell)
+        now = read_json(temporary.cell(cell) / "fit.json", hint="")
+        results = differences(existing, temporary.cell(cell), MADE)
+    return _report(cell, results, _changed_circumstances(folder, before, now))
 
 
-def _circumstances(folder: RunFolder, then: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """What is not as it was when the cell was made."""
-    there = folder.report / "environment.json"
-    machine = read_json(there, hint="")["processor"] if there.is_file() else processor()
-    pairs = {key: (then[key], now[key]) for key in ("device", "threads")} | {"processor": (machine, processor())}
-    pairs |= {name: (then["packages"].get(name), version) for name, version in now["packages"].items()}
+def _changed_circumstances(folder: RunFolder, before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Device, threads, processor and versions that differ from those with which the cell was made."""
+    environment = folder.report / "environment.json"
+    old_processor = read_json(environment, hint="")["processor"] if environment.is_file() else processor()
+    pairs = {key: (before[key], now[key]) for key in ("device", "threads")} | {
+        "processor": (old_processor, processor())
+    }
+    pairs |= {name: (before["packages"].get(name), version) for name, version in now["packages"].items()}
     return [f"{name} {old}, now {new}" for name, (old, new) in pairs.items() if old != new]
 
 
-def _say(cell: Cell, found: list[Difference], circumstances: list[str]) -> int:
-    moved = [one for one in found if not one.none]
-    for one in moved:
-        unlike = f", {one.other} entries unlike" if one.other else ""
-        print(f"{one.file} {one.name}: largest difference {one.largest:.3g}{unlike}")
-    if not moved:
-        print(f"{cell.key}: the same to the byte, as {', '.join(dict.fromkeys(one.file for one in found))} say")
+def _report(cell: Cell, results: Sequence[Difference], circumstances: Sequence[str]) -> int:
+    """Print the differences and whether they are accepted; return 1 if not, else 0."""
+    differing = [result for result in results if not result.none]
+    for result in differing:
+        entries = f", {result.other} other entries differ" if result.other else ""
+        print(f"{result.file} {result.name}: largest difference {result.largest:.3g}{entries}")
+    if not differing:
+        print(f"{cell.key}: the same to the byte: {', '.join(dict.fromkeys(result.file for result in results))}")
         return 0
     if not circumstances:
         print(f"{cell.key}: DIFFERS, though machine, threads and versions are the same; run `repro verify`")
         return 1
-    print(f"made in other circumstances: {'; '.join(circumstances)}")
-    metrics = [one for one in found if one.file == "scores.json" and one.name.startswith("metrics.")]
+    print(f"made under other circumstances: {'; '.join(circumstances)}")
+    metrics = [result for result in results if result.file == "scores.json" and result.name.startswith("metrics.")]
     worst = max((metric.largest for metric in metrics), default=0.0)
     word = "within" if worst <= TOLERANCE else "BEYOND"
     print(f"{cell.key}: metrics differ by at most {worst:.4f}, {word} the tolerance of {TOLERANCE}")

@@ -1,4 +1,4 @@
-"""Regression: a results.json and the committed baseline in, a table of what moved out, judged by intervals."""
+"""Regression: results.json and the committed baseline in, a table of the changes out, with a verdict by intervals."""
 
 import math
 from pathlib import Path
@@ -12,13 +12,13 @@ from repro.records.base import Record, fault
 from repro.records.results import Results
 from repro.runs import RunFolder, read_json, read_record, write_json
 
-#: Of results.json: digits below say nothing.
+#: Decimals to which metrics are compared.
 DECIMALS = 6
 COLUMNS = ("cell", "metric", "old", "new", "delta", "noise", "verdict")
 
 
 class Metric(Record):
-    """A metric of a cell with the ends of its interval, and one image's worth."""
+    """A metric of a cell with its interval and its resolution: the change that one image can make."""
 
     value: float
     low: float
@@ -27,18 +27,15 @@ class Metric(Record):
 
 
 class Baseline(Record):
-    """baselines/<study>.json."""
+    """The content of baselines/<study>.json."""
 
     study: str
-    #: By cell key, and in it by metric.
+    #: By cell key and metric.
     cells: dict[str, dict[str, Metric]]
 
 
 def accept(folder: RunFolder, baseline: Path) -> None:
-    """Make the metrics of a report folder's results.json the baseline, each with its interval.
-
-    ReproError where they are partial.
-    """
+    """Write the metrics of results.json and their intervals to the baseline; raises ReproError if cells are missing."""
     results = _results(folder)
     if results.missing:
         raise ReproError("cells are missing", where=folder.report / "results.json", hint="run `nox -s reproduce` first")
@@ -46,14 +43,19 @@ def accept(folder: RunFolder, baseline: Path) -> None:
 
 
 def compare(folder: RunFolder, baseline: Path) -> pd.DataFrame:
-    """One row a cell and metric: `old`, `new`, `delta`, `noise`, `verdict`.
+    """Compare results.json with the baseline; returns one row for each cell and metric, with the columns `COLUMNS`.
 
-    `noise` is how far a metric may fall with nothing wrong: the old value's distance to its interval's lower end and
-    the new one's to its upper end, added as squares, and no less than one image. A fall beyond it is a `regression`, a
-    smaller one `within noise`, a rise beyond the same bound `better`, all else `ok`. A cell or metric of the baseline
-    that the results lack is a regression; one that the baseline lacks is `new`. What a partial report marks as missing
-    is `not tested`.
-    Raises ReproError where the baseline is of another study or not a baseline.
+    `noise` is the root of the sum of squares of two distances: from the old value to the lower end of its interval, and
+    from the new value to the upper end of its own. It is at least the resolution. The verdicts:
+
+    - `regression`: a fall by more than the noise, or a cell that only the baseline has;
+    - `within noise`: a smaller fall;
+    - `better`: a rise by more than the noise;
+    - `ok`: no change or a smaller rise;
+    - `new`: a cell or metric that only the results have;
+    - `not tested`: a cell that a partial report marks as missing.
+
+    Raises ReproError if the baseline is of another study or is not valid.
     """
     hint = "run `nox -s regression -- --accept` to make one from the present results"
     try:
@@ -67,18 +69,18 @@ def compare(folder: RunFolder, baseline: Path) -> pd.DataFrame:
     rows = []
     for key in sorted(old.cells.keys() | new.keys()):
         before, after = old.cells.get(key, {}), new.get(key, {})
-        for metric in [name for name in (after or before) if name in before or name in after]:
-            found = [key, metric, *_row(before.get(metric), after.get(metric))]
+        for metric in after or before:
+            row = [key, metric, *_row(before.get(metric), after.get(metric))]
             if key in missing:
-                found[-1] = "not tested"
-            rows.append(dict(zip(COLUMNS, found, strict=True)))
+                row[-1] = "not tested"
+            rows.append(dict(zip(COLUMNS, row, strict=True)))
     return pd.DataFrame(rows)
 
 
 def markdown(table: pd.DataFrame) -> str:
-    """The table as GitHub-flavoured Markdown, regressions first, with a sentence above."""
-    fallen, noise = ((table["verdict"] == word).sum() for word in ("regression", "within noise"))
-    head = f"**{fallen if fallen else 'None'} of {len(table)} metrics regressed.**"
+    """Format the table as GitHub-flavoured Markdown, regressions first, below a sentence that counts them."""
+    regressed, noise = ((table["verdict"] == word).sum() for word in ("regression", "within noise"))
+    head = f"**{regressed if regressed else 'None'} of {len(table)} metrics regressed.**"
     if noise:
         head += f" {noise} fell within noise."
     order = ["regression", "within noise"]
@@ -105,12 +107,13 @@ def _cells(results: Results) -> dict[str, dict[str, Metric]]:
 
 
 def _row(old: Metric | None, new: Metric | None) -> tuple[Any, ...]:
+    """The columns from `old` to `verdict`."""
     if old is None or new is None:
-        values = (one and one.value for one in (old, new))
+        values = (metric and metric.value for metric in (old, new))
         return (*values, None, None, "new" if old is None else "regression")
     delta = round(new.value - old.value, DECIMALS)
-    apart = math.hypot(max(old.value - old.low, 0), max(new.high - new.value, 0))
-    noise = round(max(apart, old.resolution, new.resolution), DECIMALS)
+    distance = math.hypot(max(old.value - old.low, 0), max(new.high - new.value, 0))
+    noise = round(max(distance, old.resolution, new.resolution), DECIMALS)
     verdict = "within noise" if delta < 0 else "ok"
     if abs(delta) > noise:
         verdict = "regression" if delta < 0 else "better"

@@ -1,4 +1,4 @@
-"""Repair: clear away what is not as it was made, so that the workflow makes it again."""
+"""Repair: delete or backdate the faulty files of a study, so that the workflow makes them again."""
 
 import os
 
@@ -12,16 +12,17 @@ from repro.study import Study
 def repair(folder: RunFolder, study: Study) -> list[str]:
     """Delete altered and unfinished files, and backdate stale ones so that they are rebuilt.
 
-    Returns the files of the run folder to make again: Snakemake looks at what lies on the way to the paper only where
-    it is told to. Images are not read: `prepare` sees whether they changed.
+    Returns the paths, relative to the project root, of missing intermediate files: Snakemake makes them again only if
+    asked. Images are not checked: `prepare` does that.
     """
-    if not any((kept / "hashes").is_dir() for kept in (folder.run, folder.report)):
+    folders = (folder.run, folder.report)
+    if not any((parent / "hashes").is_dir() for parent in folders):
         return []
-    in_cells = {place(job): job for job in jobs(folder, study, study.cells) if job.cell}
-    wanted = set()
+    jobs_by_record = {place(job): job for job in jobs(folder, study, study.cells) if job.cell}
+    missing = set()
     for fault in verify(folder, study, images=False).faults:
         path = fault.path
-        if not any(path.is_relative_to(kept) for kept in (folder.run, folder.report)):
+        if not any(path.is_relative_to(parent) for parent in folders):
             continue
         if fault.kind == "stale":
             os.utime(path, (1, 1))
@@ -30,11 +31,11 @@ def repair(folder: RunFolder, study: Study) -> list[str]:
         print(f"{fault.kind}: {path}; making it again", flush=True)
         path.unlink(missing_ok=True)
         if path.is_relative_to(folder.run / "cells") or path == folder.receptive_field:
-            wanted.add(path)
-        if path in in_cells:
-            # Without its record nobody can say what a stage left.
-            for output in in_cells[path].outputs:
+            missing.add(path)
+        if path in jobs_by_record:
+            # Without the record, outputs of the stage cannot be verified.
+            for output in jobs_by_record[path].outputs:
                 if output.is_file():
-                    wanted.add(output)
+                    missing.add(output)
                     output.unlink()
-    return sorted(path.relative_to(folder.root).as_posix() for path in wanted)
+    return sorted(path.relative_to(folder.root).as_posix() for path in missing)

@@ -1,4 +1,4 @@
-"""Verify: the files of a study against the hashes kept of them; names every file that is altered, missing or stale."""
+"""Verify: compare the files of a study with their recorded hashes; name those altered, missing or out of date."""
 
 import shlex
 from collections.abc import Callable, Iterator
@@ -16,18 +16,19 @@ from repro.runs import RunFolder, read_json, sha256
 from repro.study import ProceduralData, PublishedData, Study, load_resolved, names
 
 Progress = Callable[[int, int], None]
+#: `unfinished`: its stage was killed; `unrecorded`: it has no hash; `new`: an image that was added.
+Kind = Literal["altered", "missing", "stale", "unfinished", "unrecorded", "new"]
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One file that is not what was made."""
+    """A file that does not match its recorded hash, or has none."""
 
-    #: `unfinished`: its stage was killed; `unrecorded`: no hash was kept of it; `new`: an image that was not there.
-    kind: Literal["altered", "missing", "stale", "unfinished", "unrecorded", "new"]
+    kind: Kind
     path: Path
-    #: What makes it again, or what else repairs it.
+    #: How to repair it.
     hint: str
-    #: Of a stale file: the inputs that changed.
+    #: For a stale file: the inputs that changed.
     because: str = ""
 
     def __str__(self) -> str:
@@ -37,7 +38,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Verified:
-    """How many files were compared, and what is wrong."""
+    """The number of files compared, and the faults."""
 
     files: int
     faults: list[Fault]
@@ -46,10 +47,10 @@ class Verified:
 def verify(
     folder: RunFolder, study: Study | None = None, progress: Progress | None = None, *, images: bool = True
 ) -> Verified:
-    """Hash every file of a study and its report, weights whose hash is known and `images` too, and compare.
+    """Compare all files of a study and its report, the weights with known hashes and, if asked, the images.
 
-    A clone without the run folder has a report alone: it is compared, and what it was made from is left out. `study` is
-    the one last run, where it is not given. Raises ReproError where no hash was kept yet.
+    Without a run folder, as in a clone, only the report is compared, not its inputs. `study` defaults to the last one
+    that ran. Raises ReproError if no hashes were recorded.
     """
     check = _Check(folder, progress)
     has_run = folder.study_file.is_file()
@@ -57,16 +58,16 @@ def verify(
         try:
             study = load_resolved(folder)
         except ReproError:
-            check.fault("altered", folder.study_file, again(folder))
-    found = jobs(folder, study, study.cells if study else reported_cells(folder.report))
-    check.read_records(found)
+            check.fault("altered", folder.study_file, repair_hint(folder))
+    study_jobs = jobs(folder, study, study.cells if study else reported_cells(folder.report))
+    check.read_records(study_jobs)
     if not check.records and not check.faults:
-        made = any(path.is_file() for job in found for path in job.outputs)
-        what = "no hashes were kept of its files" if made else "nothing was made yet"
-        raise ReproError(what, where=f"study {folder.study}", hint=again(folder))
+        made = any(path.is_file() for job in study_jobs for path in job.outputs)
+        what = "no hashes of its files were recorded" if made else "nothing was made yet"
+        raise ReproError(what, where=f"study {folder.study}", hint=repair_hint(folder))
     if study and has_run:
         check.weights(study)
-    for job in found:
+    for job in study_jobs:
         check.job(job)
     files = len(check.hashed)
     if study and has_run and images:
@@ -75,49 +76,48 @@ def verify(
 
 
 def report(folder: RunFolder, progress: Progress | None = None) -> int:
-    """Print what is wrong, one line a file, and what repairs it; 1 where anything is, else 0."""
+    """Print a line for each fault and what repairs them; return 1 if there is any, else 0."""
     verified = verify(folder, progress=progress)
     for fault in verified.faults:
         print(fault)
     if not verified.faults:
-        print(f"study {folder.study}: all {verified.files} files are as they were made")
+        print(f"study {folder.study}: all {verified.files} files are unchanged")
         return 0
-    wrong = f"{len(verified.faults)} files are" if len(verified.faults) > 1 else "one file is"
-    print(f"study {folder.study}: {wrong} not as made: {again(folder)}")
+    count = "1 fault" if len(verified.faults) == 1 else f"{len(verified.faults)} faults"
+    print(f"study {folder.study}: {count}; {repair_hint(folder)}")
     return 1
 
 
-def again(folder: RunFolder) -> str:
-    """The command that repairs everything."""
+def repair_hint(folder: RunFolder) -> str:
+    """Say what to run to repair all faults."""
     if folder.study not in names():
         return "repeat the `nox -s reproduce` that made it, with its study file"
     try:
         root = load_resolved(folder).data.model_dump().get("root")
     except ReproError:
         root = None
-    given = f" --data-root {shlex.quote(root)}" if root else ""
-    return f"run `nox -s reproduce -- --study {folder.study}{given}`"
+    option = f" --data-root {shlex.quote(root)}" if root else ""
+    return f"run `nox -s reproduce -- --study {folder.study}{option}`"
 
 
 class _Check:
-    """One comparison: hashes each file once and collects the faults."""
+    """Collects the faults of one study; hashes each file once."""
 
     def __init__(self, folder: RunFolder, progress: Progress | None) -> None:
         self._folder, self._progress = folder, progress
         self.faults: list[Fault] = []
         self.hashed: dict[Path, str] = {}
         self.records: dict[Job, StageHashes] = {}
-        #: By output: the hash that the stage which made it recorded.
+        #: The hash of each output, recorded by its stage.
         self._made: dict[Path, str] = {}
         self._total = 0
 
-    def fault(self, kind: Literal["altered", "missing", "stale", "unfinished", "unrecorded", "new"], path: Path,
-              hint: str, because: str = "") -> None:  # fmt: skip
+    def fault(self, kind: Kind, path: Path, hint: str, because: str = "") -> None:
         self.faults.append(Fault(kind, path, hint, because))
 
-    def read_records(self, found: list[Job]) -> None:
-        """Read the hashes of each job; a damaged record is a fault of its own."""
-        for job in found:
+    def read_records(self, study_jobs: list[Job]) -> None:
+        """Read the recorded hashes of each job; a damaged record is a fault."""
+        for job in study_jobs:
             try:
                 record = read(job)
             except ReproError:
@@ -126,16 +126,18 @@ class _Check:
             if record is not None:
                 self.records[job] = record
         root = self._folder.root
-        self._made = {root / name: kept for one in self.records.values() for name, kept in one.outputs.items()}
-        listed = set(self._made) | {root / name for one in self.records.values() for name in one.inputs}
+        self._made = {
+            root / name: recorded for record in self.records.values() for name, recorded in record.outputs.items()
+        }
+        listed = set(self._made) | {root / name for record in self.records.values() for name in record.inputs}
         self._total = sum(path.is_file() for path in listed)
 
     def job(self, job: Job) -> None:
-        """Compare what one stage left."""
+        """Compare the outputs of a stage."""
         record = self.records.get(job)
         if record is None:
             if not self._has_fault(place(job)):
-                # Maps come of a training or of a recovery: what the other stage recorded is not this one's.
+                # Predictions are made by `predict` or by `recover`, and recorded by that stage only.
                 for path in job.outputs:
                     if path.is_file() and path not in self._made:
                         self.fault("unrecorded", path, _hint(job))
@@ -146,40 +148,40 @@ class _Check:
             self._outputs(job, record, self._changed(job, record))
 
     def _outputs(self, job: Job, record: StageHashes, changed: str) -> None:
-        for name, kept in record.outputs.items():
+        for name, recorded in record.outputs.items():
             path = self._folder.root / name
-            now = self._digest(path)
-            if now is None:
+            digest = self._digest(path)
+            if digest is None:
                 self.fault("missing", path, _hint(job))
-            elif now != kept:
+            elif digest != recorded:
                 self.fault("altered", path, _hint(job))
             elif changed:
                 self.fault("stale", path, _hint(job), f"made from another {changed}")
 
     def _changed(self, job: Job, record: StageHashes) -> str:
-        """The inputs of a stage that differ from when it ran.
+        """Names of the inputs that changed since the stage ran, separated by commas.
 
-        Of an input that another stage made, its record counts: where the file alone differs, the fault is the file's.
+        For an input that another stage made, its record counts: if only the file differs, that file has the fault.
         """
         folder = self._folder
         has_run = folder.study_file.is_file()
         changed = []
-        for name, kept in record.inputs.items():
+        for name, recorded in record.inputs.items():
             path = folder.root / name
             if path.is_relative_to(folder.run) and not has_run:
                 continue
             if path.is_relative_to(folder.run / "weights"):
-                # Each training places them again: a lost one is no fault, an altered one is.
-                if self._digest(path) not in (None, kept) and not self._has_fault(path):
-                    self.fault("altered", path, "delete it, the next training places it again")
-            elif self._made.get(path, self._digest(path)) != kept and not self._has_fault(path):
+                # Training copies them here each time: a missing copy is no fault, an altered one is.
+                if self._digest(path) not in (None, recorded) and not self._has_fault(path):
+                    self.fault("altered", path, "delete it; the next training copies it again")
+            elif self._made.get(path, self._digest(path)) != recorded and not self._has_fault(path):
                 changed.append(name)
         new = (name_of(folder, path) for path in hashed_inputs(job))
         changed += [name for name in new if name not in record.inputs]
         return ", ".join(sorted(changed))
 
     def weights(self, study: Study) -> None:
-        """Compare the weights whose hash is known."""
+        """Compare the weights with known hashes."""
         seen = set()
         for variant in study.variants.values():
             try:
@@ -190,9 +192,9 @@ class _Check:
                 seen.add(error.where)
 
     def images(self, study: Study) -> int:
-        """Compare images and masks with the hashes in their category's manifest; how many there are."""
+        """Compare images and masks with the hashes in the manifests; return how many were compared."""
         folder = self._folder
-        # Result images are proved whenever they are read.
+        # Published result images are verified whenever they are read.
         if isinstance(study.data, PublishedData) or self._has_fault(folder.data_root) or not folder.data_root.is_file():
             return 0
         root = Path(read_json(folder.data_root, hint="")["root"])
@@ -213,13 +215,13 @@ class _Check:
 
     def _category(self, root: Path, category: str, files: dict[str, str], hint: str) -> int:
         compared = 0
-        for name, kept in files.items():
+        for name, recorded in files.items():
             path = root / name
             if not path.is_file():
                 self.fault("missing", path, hint)
                 continue
             compared += 1
-            if sha256(path) != kept:
+            if sha256(path) != recorded:
                 self.fault("altered", path, hint)
         for path in sorted(_present(root, category)):
             if path.relative_to(root).as_posix() not in files and path.is_file():
