@@ -154,7 +154,7 @@ def test_a_cell_that_is_made_again_agrees_with_what_stands_until_that_is_altered
     agreed = smoke.reproduce(smoke_run.study_path, "--check", str(seed))
     assert agreed.returncode == 0, agreed.stdout
     assert f"recompute patchcore/leather/seed0, drawn with seed {seed}\n" in agreed.stdout
-    assert f"patchcore/leather/seed0: the same to the byte, as {', '.join(MADE)} say\n" in agreed.stdout
+    assert f"patchcore/leather/seed0: the same to the byte: {', '.join(MADE)}\n" in agreed.stdout
     scores = folder.cell(Cell("patchcore", "leather", 0)) / "scores.json"
     # Back by its name, so that it keeps the time by which Snakemake knows it.
     kept = scores.rename(scores.with_name("scores.kept"))

@@ -1,4 +1,4 @@
-"""The table of stages tells the truth: what a real run of each stage opened is among its inputs, outputs and code."""
+"""The table of stages is complete: each file that a stage opened in a real run is among its inputs, outputs or code."""
 
 import json
 from collections.abc import Iterator
@@ -13,28 +13,28 @@ from repro.pipeline import BY_NAME, STAGES, Job, Stage, jobs
 from repro.runs import PROJECT_ROOT, WRITING, RunFolder
 from repro.study import load_resolved
 
-#: Modules that start a stage and decide nothing in it.
+#: Modules that start a stage and do not affect its result.
 ENTRY = {"__init__", "__main__", "arguments", "cli", "commands", "workflow"}
-#: What they and the plumbing import: words, paths and the forms of records, none of which a result follows from.
+#: Imports of these and of the plumbing: messages, paths and schemas, which do not affect a result.
 BEHIND = {
     path.relative_to(PACKAGE).as_posix()
     for name in PLUMBING
     for path in closure([*(PACKAGE / name).glob("*.py"), *PACKAGE.glob(f"{name}.py")])
 }
-#: Files that a stage opens though the table does not list them, and why.
+#: Files that a stage opens although the table does not list them, and why.
 UNLISTED = {
-    "pyproject.toml": "settings of pytest, whose marks and warnings assert nothing of a result",
+    "pyproject.toml": "settings of pytest, which do not affect a result",
     "tests/smoke.py": "runs the smoke study for other tests",
-    "runs/{study}/study.json": "every stage is told the study's own choices; those of a cell are in cell.json",
-    "runs/{study}/data-root.json": "where the images lie; what they hold is in the manifests",
+    "runs/{study}/study.json": "settings of the study; those of a cell are in cell.json",
+    "runs/{study}/data-root.json": "the folder of the images; their content is in the manifests",
     "runs/{study}/data/": "the images themselves, by their hashes in the manifests",
-    "runs/{study}/weights/": "placed by fit from files whose SHA-256 is in fit.json",
+    "runs/{study}/weights/": "copied by fit from files whose SHA-256 is in fit.json",
     "runs/{study}/hashes/": "what verify compares",
     "report/{study}/hashes/": "what verify compares",
-    "runs/{study}/benchmarks/": "timings, which go to timings.json and decide no result",
+    "runs/{study}/benchmarks/": "timings, which do not affect a result",
     "runs/.{study}.lock": "one process at a time",
 }
-#: Folders that belong to one stage alone and are gone when it ends.
+#: Temporary folders of a single stage.
 SCRATCH = ("lightning/", "resume-", "qdrant/", "__pycache__/")
 
 
@@ -44,12 +44,12 @@ class Access:
     kind: str
     #: Relative to the project.
     path: str
-    #: Of a rename, the new name.
+    #: For a rename, the new name.
     target: str | None = None
 
 
 def accesses(run: smoke.Run) -> Iterator[Access]:
-    """What each process of a stage opened and renamed."""
+    """The files that the processes of stages opened and renamed."""
     for line in run.opened.read_text(encoding="utf-8").splitlines():
         arguments, kind, *paths = json.loads(line)
         name = arguments[3] if arguments[1:3] == ["-m", "repro"] else "guard" if "--write-guards" in arguments else None
@@ -58,7 +58,7 @@ def accesses(run: smoke.Run) -> Iterator[Access]:
 
 
 def listed(folder: RunFolder) -> dict[str, set[str]]:
-    """By stage, the files that the table lists."""
+    """The files that the table lists, by stage."""
     study = load_resolved(folder)
     names: dict[str, set[str]] = {stage.name: set() for stage in STAGES}
     for job in jobs(folder, study, study.cells):
@@ -84,15 +84,17 @@ def is_listed(access: Access, names: set[str], study: str) -> bool:
 def test_every_file_that_a_stage_reads_is_among_its_inputs(smoke_run: smoke.Run) -> None:
     names, study = listed(smoke_run.folder), smoke_run.folder.study
     read = [access for access in accesses(smoke_run) if access.kind == "read"]
-    assert {access.stage.name for access in read} == {stage.name for stage in STAGES if not stage.before}
+    study_of_run = load_resolved(smoke_run.folder)
+    ran = {stage.name for stage in STAGES if not stage.before and stage.applies(study_of_run)}
+    assert {access.stage.name for access in read} == ran
     missing = {
         (access.stage.name, access.path) for access in read if not is_listed(access, names[access.stage.name], study)
     }
     assert sorted(missing) == []
 
 
-def test_every_file_is_written_under_another_name_and_renamed(smoke_run: smoke.Run) -> None:
-    """So that a reader, or a run after a kill, finds each file complete or not at all."""
+def test_every_file_is_written_under_a_temporary_name_and_renamed(smoke_run: smoke.Run) -> None:
+    """A reader, or the next run after a kill, must see each file complete or not at all."""
     seen = list(accesses(smoke_run))
     renamed = {access.path for access in seen if access.kind == "rename"}
     written = [access for access in seen if access.kind == "write" and access.path.startswith(("runs/", "report/"))]
@@ -116,7 +118,7 @@ def test_every_file_is_written_under_another_name_and_renamed(smoke_run: smoke.R
 
 
 @pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
-def test_the_code_of_a_stage_begins_with_its_own_module_and_leaves_plumbing_out(stage: Stage) -> None:
+def test_the_code_of_a_stage_includes_its_module_and_no_plumbing(stage: Stage) -> None:
     names = {path.stem for path in stage.code}
     assert stage.rule in names
     assert not names & PLUMBING.keys() - {"pipeline"}
@@ -134,7 +136,7 @@ def test_the_code_of_a_stage_begins_with_its_own_module_and_leaves_plumbing_out(
         ("guard", "models/layers.py"),
     ],
 )
-def test_code_that_decides_a_result_is_an_input_of_its_stage(stage: str, module: str) -> None:
+def test_code_that_affects_a_result_is_an_input_of_its_stage(stage: str, module: str) -> None:
     assert Path("src/repro", module) in {
         path.relative_to(PROJECT_ROOT)
         for path in BY_NAME[stage].code + tuple(Job(RunFolder("x"), BY_NAME[stage]).inputs)
