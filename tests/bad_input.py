@@ -1,4 +1,4 @@
-"""Bad input drawn by Hypothesis, and what is asked of whatever meets it: a right result or one clear line."""
+"""Invalid input drawn by Hypothesis. Code must accept it correctly or refuse it with an error of one line."""
 
 import copy
 import json
@@ -13,10 +13,10 @@ from repro.errors import ReproError
 
 Result = TypeVar("Result")
 
-#: How often each kind of input was accepted or refused in this session.
+#: How often each kind of input was accepted or refused.
 TRIED: Counter[tuple[str, str]] = Counter()
 
-#: What one of the languages between a name and the paper would read as its own.
+#: Markup in one of the languages that the paper passes through.
 MARKUP = (
     "*b* _i_ `c` ~~s~~",
     "<b>x</b>",
@@ -48,7 +48,7 @@ MARKUP = (
     "<mark",
     "$x^2$ \\frac",
 )
-#: Names that are plain to a reader and hard on programs.
+#: Names that are harmless to people and difficult for programs.
 ODD = (
     "a b",
     "Ünïcode",
@@ -70,7 +70,7 @@ ODD = (
 )
 names = st.sampled_from(MARKUP + ODD) | st.text(min_size=1, max_size=20)
 
-#: What no reader expects where it stands.
+#: Values of an unexpected type or size.
 junk = (
     st.sampled_from([None, True, False, -1, 0, 10**30, 10**400, -0.0, 1e308, float("nan"), float("inf"), "", [], {}])
     | st.sampled_from(
@@ -83,7 +83,7 @@ junk = (
 
 
 def attempt(kind: str, call: Callable[[], Result]) -> Result | None:
-    """Count what becomes of an input; None where it was refused. Any error but one of one line is a fault."""
+    """Call and count the outcome; None if the input was refused. Other errors than a ReproError of one line fail."""
     try:
         result = call()
     except ReproError as error:
@@ -97,32 +97,32 @@ def attempt(kind: str, call: Callable[[], Result]) -> Result | None:
 @st.composite
 def altered(draw: st.DrawFn, content: Any, most: int = 3) -> Any:
     """A copy of nested dictionaries and lists with up to `most` things removed, replaced or added."""
-    made = copy.deepcopy(content)
+    result = copy.deepcopy(content)
     for _ in range(draw(st.integers(1, most))):
-        made = _altered_once(draw, made)
-    return made
+        result = _altered_once(draw, result)
+    return result
 
 
-def _altered_once(draw: st.DrawFn, here: Any) -> Any:
-    if isinstance(here, (dict, list)) and here and draw(st.integers(0, 9)):
-        key = draw(st.sampled_from(list(here)) if isinstance(here, dict) else st.integers(0, len(here) - 1))
-        if isinstance(here[key], (dict, list)) and draw(st.integers(0, 9)):
-            here[key] = _altered_once(draw, here[key])
+def _altered_once(draw: st.DrawFn, node: Any) -> Any:
+    if isinstance(node, (dict, list)) and node and draw(st.integers(0, 9)):
+        key = draw(st.sampled_from(list(node)) if isinstance(node, dict) else st.integers(0, len(node) - 1))
+        if isinstance(node[key], (dict, list)) and draw(st.integers(0, 9)):
+            node[key] = _altered_once(draw, node[key])
         elif draw(st.booleans()):
-            del here[key]
+            del node[key]
         else:
-            here[key] = copy.deepcopy(draw(_like(here[key]) | junk))
-        return here
-    if isinstance(here, dict):
-        here[draw(names)] = copy.deepcopy(draw(junk))
-        return here
-    if isinstance(here, list):
-        return [*here, copy.deepcopy(here[0] if here else draw(junk))]
+            node[key] = copy.deepcopy(draw(_like(node[key]) | junk))
+        return node
+    if isinstance(node, dict):
+        node[draw(names)] = copy.deepcopy(draw(junk))
+        return node
+    if isinstance(node, list):
+        return [*node, copy.deepcopy(node[0] if node else draw(junk))]
     return copy.deepcopy(draw(junk))
 
 
 def _like(value: Any) -> st.SearchStrategy[Any]:
-    """Other values of the same kind: what a schema alone lets pass."""
+    """Other values of the same type, which a schema alone accepts."""
     match value:
         case bool():
             return st.just(not value)
@@ -138,7 +138,7 @@ def _like(value: Any) -> st.SearchStrategy[Any]:
 
 
 def to_toml(content: Any) -> str:
-    """A TOML file; of what is no table, the value alone."""
+    """Format a table as a TOML file, any other value as it is written in one."""
     if not isinstance(content, dict):
         return _toml(content)
     return "".join(f"{_toml(key)} = {_toml(value)}\n" for key, value in content.items() if value is not None)
@@ -155,8 +155,8 @@ def _toml(value: Any) -> str:
         case str():
             return json.dumps(value, ensure_ascii=True).replace("\\ud", "\\\\ud")
         case list():
-            return f"[{', '.join(_toml(one) for one in value if one is not None)}]"
+            return f"[{', '.join(_toml(item) for item in value if item is not None)}]"
         case dict():
-            pairs = (f"{_toml(key)} = {_toml(one)}" for key, one in value.items() if one is not None)
+            pairs = (f"{_toml(key)} = {_toml(item)}" for key, item in value.items() if item is not None)
             return f"{{ {', '.join(pairs)} }}"
     return str(value)

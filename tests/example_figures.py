@@ -1,4 +1,4 @@
-"""Figures like those that the study published, drawn from known images, maps and masks."""
+"""Figures like the published ones, drawn from given images, maps and masks."""
 
 from dataclasses import dataclass
 from math import floor
@@ -15,13 +15,13 @@ from scipy.ndimage import gaussian_filter
 from repro.panels.colours import TABLE
 
 TITLES = ("Image", "Ground Truth", "Predicted Heat Map", "Predicted Mask", "Segmentation Result")
-#: Pixels of the enlarged picture: the width of the axes, 334.05, rounded up.
+#: Side of a drawn image in pixels: the width of the axes, 334.05, rounded up.
 DRAWN = 335
 
 
 @dataclass(frozen=True)
 class Shown:
-    """What a figure is drawn of; the map is between 0 and 1."""
+    """The content of a figure; the map is between 0 and 1."""
 
     image: NDArray[np.uint8]
     mask: NDArray[np.bool_]
@@ -33,16 +33,16 @@ class Shown:
 
     @property
     def levels(self) -> NDArray[np.uint8]:
-        """anomalib rounds down."""
+        """The map as 8-bit values, rounded down as by anomalib."""
         return (self.anomaly_map * 255).astype(np.uint8)
 
 
 def example(side: int = 256, seed: int = 0, peak: float = 1.0) -> Shown:
     """A coloured texture, a smooth map of all levels up to `peak`, and a round defect."""
-    chance = np.random.default_rng(seed)
-    noise = np.stack([gaussian_filter(chance.normal(size=(side, side)), 1.5) for _ in range(3)], axis=2)
+    rng = np.random.default_rng(seed)
+    noise = np.stack([gaussian_filter(rng.normal(size=(side, side)), 1.5) for _ in range(3)], axis=2)
     image = np.rint((noise / np.ptp(noise) * 200 + 120).clip(0, 255)).astype(np.uint8)
-    smooth = gaussian_filter(chance.normal(size=(side, side)), 12)
+    smooth = gaussian_filter(rng.normal(size=(side, side)), 12)
     anomaly_map = ((smooth - smooth.min()) / np.ptp(smooth) * peak).astype(np.float32)
     rows, columns = np.mgrid[:side, :side]
     mask = (rows - side // 3) ** 2 + (columns - side // 2) ** 2 < 400
@@ -50,13 +50,13 @@ def example(side: int = 256, seed: int = 0, peak: float = 1.0) -> Shown:
 
 
 def heat(shown: Shown, table: NDArray[np.float32] = TABLE, alpha: float = 0.4) -> NDArray[np.uint8]:
-    """The colours of the map over the image, as `cv2.addWeighted` blends them."""
+    """The coloured map over the image, blended like `cv2.addWeighted`."""
     blend = alpha * table[shown.levels].astype(np.float64) + (1 - alpha) * shown.image
     return np.rint(blend).clip(0, 255).astype(np.uint8)
 
 
 def draw(shown: Shown, **changed: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Draw the five pictures as anomalib 1.x does, uint8 [500, 2500, 3]; `changed` puts others in their place."""
+    """Draw the five pictures as anomalib 1.x does, uint8 [500, 2500, 3]; `changed` replaces some."""
     pictures = {"image": shown.image, "mask": grey(shown.mask), "heat": heat(shown), "predicted": grey(shown.predicted)}
     return draw_pictures([*(pictures | changed).values(), shown.image])
 
@@ -71,16 +71,16 @@ def draw_pictures(pictures: list[NDArray[np.uint8]], size: tuple[float, float] =
         canvas = FigureCanvasAgg(figure)
         axes = figure.subplots(1, len(pictures))
         figure.subplots_adjust(right=0.9)
-        for one, picture, title in zip(axes, pictures, TITLES, strict=False):
-            one.xaxis.set_visible(False)
-            one.yaxis.set_visible(False)
-            one.set(xlim=(-0.5, 0.5), ylim=(-0.5, 0.5), aspect="equal", title=title)
-            one.apply_aspect()
-            corner = one.get_window_extent()
-            # Newer versions of matplotlib place a picture of `imshow` differently; this one lies where the study's do.
+        for axis, picture, title in zip(axes, pictures, TITLES, strict=False):
+            axis.xaxis.set_visible(False)
+            axis.yaxis.set_visible(False)
+            axis.set(xlim=(-0.5, 0.5), ylim=(-0.5, 0.5), aspect="equal", title=title)
+            axis.apply_aspect()
+            corner = axis.get_window_extent()
+            # Newer versions of matplotlib place the image of `imshow` elsewhere; the published figures have it here.
             place = Bbox.from_bounds(floor(corner.x0 + 0.5), floor(corner.y0 + 0.5), DRAWN, DRAWN)
             shown = BboxImage(place, interpolation="hanning", resample=True)
             shown.set_data(picture)
-            one.add_artist(shown)
+            axis.add_artist(shown)
         canvas.draw()
         return np.asarray(canvas.buffer_rgba())[..., :3].copy()

@@ -1,4 +1,4 @@
-"""Predictions drawn from a seed, for tests of what is computed from them."""
+"""Random predictions from a seed, for tests of metrics and of the search."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""A small report folder that keeps to the schema, for tests of the paper: every number in it is made up."""
+"""A small report folder with a valid schema, for tests of the paper; its numbers are made up."""
 
 import itertools
 from collections.abc import Callable, Sequence
@@ -68,7 +68,7 @@ def build(
     failing: bool = True,
     draw: Callable[[Path, str], None] | None = None,
 ) -> RunFolder:
-    """Write the six records and a picture for each figure; `draw(path, kind)` may make better pictures."""
+    """Write the six records and a placeholder for each figure; `draw(path, kind)` may draw better ones."""
     folder = RunFolder(study, root)
     content = results(study, title, categories, defects, seeds, source, official, teacher)
     write_json(folder.report / "results.json", content)
@@ -81,9 +81,9 @@ def build(
     write_json(folder.report / "environment.json", environment(content))
     write_json(folder.report / "timings.json", timings(content))
     write_json(folder.report.parent / "bench.json", bench(study, content))
-    shown = pictures(content, categories)
-    write_json(folder.report / "figures" / "figures.json", {"schema_version": 1, "figures": shown})
-    for figure in shown:
+    drawn = figures(content, categories)
+    write_json(folder.report / "figures" / "figures.json", {"schema_version": 1, "figures": drawn})
+    for figure in drawn:
         path = folder.report / "figures" / figure["file"]
         if draw is None:
             write_text(path, PICTURE.format(width=300, height=120))
@@ -152,7 +152,7 @@ def results(
             {"category": category, "defect": defect, "place": place, "image": f"{category}/test/{defect}/000.png"}
             for category, defect, place in itertools.product(categories, defects, ("best", "median", "worst"))
         ],
-        "retrieval": {key: retrieval(one["category"], defects) for key, one in cells.items()},
+        "retrieval": {key: retrieval(record["category"], defects) for key, record in cells.items()},
         "receptive_field": {
             "input_size": 256,
             "networks": {
@@ -164,14 +164,14 @@ def results(
 
 
 def without(results: Results, *gone: str) -> Results:
-    """A partial report: without the cells whose keys begin so."""
+    """A partial report: without the cells whose keys begin with `gone`."""
     cells = {key: cell for key, cell in results.cells.items() if not key.startswith(gone)}
-    retrieval = {key: one for key, one in results.retrieval.items() if key in cells}
+    retrieval = {key: record for key, record in results.retrieval.items() if key in cells}
     return results.model_copy(update={"cells": cells, "retrieval": retrieval})
 
 
 def cell(variant: str, category: str, seed: int, defects: Sequence[str], number: int) -> dict[str, Any]:
-    """One cell, its metrics spread by its number so that no two of the first 23 agree."""
+    """One cell; its metrics depend on its number, so that no two of the first 23 are equal."""
     images = [
         f"{category}/test/{defect}/{place:03}.png"
         for defect, count in (("good", 10), *((defect, 4) for defect in defects))
@@ -246,16 +246,16 @@ def retrieval(category: str, defects: Sequence[str]) -> dict[str, Any]:
 
 
 def search(label_filter: bool, self_match: bool, *, informed: bool) -> dict[str, Any]:
-    """One search, by a feature that tells images apart or by one that does not."""
-    better = 0.1 * informed
+    """One search, by a feature that distinguishes images or by one that does not."""
+    gain = 0.1 * informed
     by_chance = 0.48 if label_filter else 0.2941
     scores = ("precision_at_1", "precision_at_5", "mean_average_precision", "recall_at_5")
     return {
         "label_filter": label_filter,
         "self_match": self_match,
-        "measured": dict.fromkeys(scores, by_chance + better),
+        "measured": dict.fromkeys(scores, by_chance + gain),
         "chance": dict.fromkeys(scores, by_chance),
-        "label_precision_at_5": 1.0 if label_filter else 0.4771 + better,
+        "label_precision_at_5": 1.0 if label_filter else 0.4771 + gain,
         "chance_label_precision_at_5": 1.0 if label_filter else 0.4771,
         "self_match_at_5": 0.5556 if self_match else 0.0,
         "distinct_scores": 77 if informed else 1,
@@ -265,17 +265,22 @@ def search(label_filter: bool, self_match: bool, *, informed: bool) -> dict[str,
 
 
 def network(size: str, layers: Sequence[tuple[str, int, int, int]], padded: bool) -> dict[str, Any]:
-    """One patch description network, measured as computed."""
+    """One patch description network; measurement and formula agree."""
     table = fields([Layer(name, kernel, stride, padding * padded) for name, kernel, stride, padding in layers], 256)
     return {
         "size": size,
         "padding": padded,
         "layers": [
-            vars(one.layer)
-            | {"output": one.output, "jump": one.jump, "receptive_field": one.receptive_field, "start": one.start}
-            for one in table
+            vars(field.layer)
+            | {
+                "output": field.output,
+                "jump": field.jump,
+                "receptive_field": field.receptive_field,
+                "start": field.start,
+            }
+            for field in table
         ],
-        "measured_outputs": [one.output for one in table],
+        "measured_outputs": [field.output for field in table],
         "measured_receptive_field": table[-1].receptive_field,
     }
 
@@ -325,7 +330,7 @@ def verdicts(key: str) -> list[dict[str, Any]]:
 
 
 def guards(digest: str, categories: Sequence[str], failing: bool) -> dict[str, Any]:
-    """Assertions that pass, and one that fails where `failing`."""
+    """Assertions that pass; with `failing` the last one fails."""
     assertions = [
         {
             "test": f"tests/report/test_guards.py::test_metric_is_at_least[{category}]",
@@ -348,15 +353,15 @@ def guards(digest: str, categories: Sequence[str], failing: bool) -> dict[str, A
 
 
 def timings(content: dict[str, Any]) -> dict[str, Any]:
-    """What each stage took."""
-    took = {
+    """Cost of each stage."""
+    costs = {
         f"{stage} {key}": {"seconds": 61.5, "peak_mb": 1234.0} for key in content["cells"] for stage in ("fit", "score")
     }
-    return took | {"receptive-field": {"seconds": 2.0, "peak_mb": 0.0}}
+    return costs | {"receptive-field": {"seconds": 2.0, "peak_mb": 0.0}}
 
 
 def bench(study: str, content: dict[str, Any]) -> dict[str, Any]:
-    """What steps and stages took on an invented machine."""
+    """Costs of steps and stages on an invented machine."""
     machine = {"processor": "Example CPU @ 2.50GHz", "threads": 2}
     steps = {"coreset-327680": (8000.0, 20.0), "efficientad-step": (4.4, 3.3), "nearest-neighbours": (0.9, 0.25)}
     pairs = [
@@ -412,9 +417,9 @@ def environment(content: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def pictures(content: dict[str, Any], categories: Sequence[str]) -> list[dict[str, Any]]:
-    """What figures.json lists: bars, heat maps and a similarity sheet a variant; alt texts hold markup."""
-    drawn = [
+def figures(content: dict[str, Any], categories: Sequence[str]) -> list[dict[str, Any]]:
+    """The figures of figures.json: plots, heat maps and a similarity sheet per variant; alt texts contain markup."""
+    plots = [
         {"file": f"{kind}.svg", "kind": kind, "alt": f"Drawing of [four] *{kind}*"}
         for kind in ("pipeline", "metrics", "distributions", "curves", "receptive_field")
     ]
@@ -435,8 +440,8 @@ def pictures(content: dict[str, Any], categories: Sequence[str]) -> list[dict[st
             "alt": f"All test images of {category}",
             "category": category,
             "images": [
-                one["image"]
-                for one in next(c for c in content["cells"].values() if c["category"] == category)["scores"]
+                score["image"]
+                for score in next(c for c in content["cells"].values() if c["category"] == category)["scores"]
             ],
             "across": 1,
             "tile": 16,
@@ -456,4 +461,4 @@ def pictures(content: dict[str, Any], categories: Sequence[str]) -> list[dict[st
         }
         for number, (variant, category) in enumerate(zip(content["variants"], categories, strict=False))
     ]
-    return drawn + maps + sheets + contact
+    return plots + maps + sheets + contact

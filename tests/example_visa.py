@@ -1,4 +1,4 @@
-"""A data set in MVTec AD layout laid out as VisA: JPEG images, masks numbered by defect, and a split."""
+"""Convert a data set from MVTec AD to VisA layout: JPEG images, masks numbered by defect, and a split."""
 
 import csv
 from pathlib import Path
@@ -10,7 +10,7 @@ from repro.data.layout import GOOD, samples
 
 
 def as_visa(mvtec: Path, category: str, root: Path, name: str) -> Path:
-    """Write `category` of an MVTec AD folder below `root` as the VisA category `name`; gives the root."""
+    """Write `category` of an MVTec AD folder below `root` as the VisA category `name`; returns `root`."""
     rows = []
     counts = {"Normal": 0, "Anomaly": 0}
     for sample in samples(mvtec, category):

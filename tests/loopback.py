@@ -1,4 +1,4 @@
-"""A real HTTP server on this machine whose paths misbehave, each in its own way."""
+"""An HTTP server on the loopback interface; each of its paths misbehaves in another way."""
 
 import re
 import time
@@ -9,7 +9,7 @@ from threading import Thread
 
 CONTENT = bytes(range(256)) * 1200
 OTHER = CONTENT[::-1]
-#: Where an answer that does not reach the end stops.
+#: Where an incomplete response stops.
 HALF = len(CONTENT) // 2
 
 
@@ -22,11 +22,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.close_connection = True
-        asked = self.headers.get("Range")
-        self.server.asked.append((self.path, asked))
-        found = re.fullmatch(r"bytes=(\d+)-", asked or "")
+        requested = self.headers.get("Range")
+        self.server.asked.append((self.path, requested))
+        match = re.fullmatch(r"bytes=(\d+)-", requested or "")
         times = sum(path == self.path for path, _ in self.server.asked)
-        FAULTS[self.path.strip("/")](self, int(found[1]) if found else 0, times)
+        FAULTS[self.path.strip("/")](self, int(match[1]) if match else 0, times)
 
     def begin(self, status: int, **headers: object) -> None:
         self.send_response(status)
@@ -37,7 +37,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
 
     def give(self, start: int, end: int | None = None, content: bytes = CONTENT, **headers: object) -> None:
-        """Answer a range request as servers should; `end` is where the connection is cut."""
+        """Answer a range request correctly; the connection is closed at `end`."""
         ranged = {"Content_Range": f"bytes {start}-{len(content) - 1}/{len(content)}"} if start else {}
         self.begin(206 if start else 200, Content_Length=len(content) - start, **ranged, **headers)
         self.wfile.write(content[start:end])
@@ -48,7 +48,7 @@ class Server(ThreadingHTTPServer):
     asked: list[tuple[str, str | None]]
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that hangs up is no fault of ours."""
+        """Ignore clients that disconnect."""
 
 
 @contextmanager
@@ -70,7 +70,7 @@ def good(request: Handler, start: int, times: int) -> None:
 
 
 def stalls(request: Handler, start: int, times: int) -> None:
-    """Is silent for longer than it is waited for, in the middle of its first answer."""
+    """Stops in the middle of the first response for longer than the client waits."""
     request.give(start, HALF if times == 1 else None)
     request.wfile.flush()
     if times == 1:
@@ -82,17 +82,17 @@ def never_answers(request: Handler, start: int, times: int) -> None:
 
 
 def cuts_off(request: Handler, start: int, times: int) -> None:
-    """Gives a third of what is left, again and again, then all."""
+    """Sends a third of the remaining bytes three times, then all of them."""
     request.give(start, start + (len(CONTENT) - start) // 3 if times < 4 else None)
 
 
 def always_cuts(request: Handler, start: int, times: int) -> None:
-    """Never gets further than half."""
+    """Never sends more than half."""
     request.give(start, HALF)
 
 
 def ends_early(request: Handler, start: int, times: int) -> None:
-    """Says nothing of a length, and ends as if all were there."""
+    """Ends the first response early, without a length."""
     if start:
         request.give(start)
         return
@@ -125,7 +125,7 @@ def refuses_ranges(request: Handler, start: int, times: int) -> None:
 
 
 def wrong_range(request: Handler, start: int, times: int) -> None:
-    """Answers with the range that comes after what it was asked for."""
+    """Sends a later range than the requested one."""
     if not start:
         request.give(0, HALF)
         return
@@ -166,7 +166,7 @@ def redirects_in_a_circle(request: Handler, start: int, times: int) -> None:
 
 
 def changes(request: Handler, start: int, times: int) -> None:
-    """Another file was there for the first request; `If-Range` is heeded."""
+    """Serves another file on the first request; respects `If-Range`."""
     if times == 1:
         request.give(0, HALF, OTHER, ETag='"old"')
         return
@@ -174,7 +174,7 @@ def changes(request: Handler, start: int, times: int) -> None:
 
 
 def changes_unheeding(request: Handler, start: int, times: int) -> None:
-    """The same, by a server that goes on in the new file whatever it is asked."""
+    """The same, but ignores `If-Range` and continues in the new file."""
     if times == 1:
         request.give(0, HALF, OTHER, ETag='"old"')
         return

@@ -15,17 +15,17 @@ from repro.runs import PROJECT_ROOT, RunFolder, write_json
 
 def run(*arguments: str) -> tuple[int, str]:
     """Exit status and standard error of a command."""
-    done = subprocess.run(
+    finished = subprocess.run(
         [sys.executable, "-m", "repro", *arguments], capture_output=True, text=True, check=False, cwd=PROJECT_ROOT
     )
-    return done.returncode, done.stderr
+    return finished.returncode, finished.stderr
 
 
-def test_help_names_the_stages(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_lists_the_stages(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         main(["--help"])
     assert end.value.code == 0
-    told = capsys.readouterr().out
+    output = capsys.readouterr().out
     for stage in (
         "reproduce",
         "fit",
@@ -37,7 +37,7 @@ def test_help_names_the_stages(capsys: pytest.CaptureFixture[str]) -> None:
         "figures",
         "render",
     ):
-        assert stage in told
+        assert stage in output
 
 
 def save(path: Path, side: int = 16) -> None:
@@ -54,7 +54,7 @@ def root(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "arguments", "told"),
+    ("spoil", "arguments", "message"),
     [
         ("", ["--data-root", "{root}/nowhere"], "nowhere: no such folder"),
         ("", ["--categories", "leather,wood"], "no category wood"),
@@ -67,44 +67,44 @@ def root(tmp_path: Path) -> Iterator[Path]:
         ),
         ("", ["--study", "nonsense"], f"use one of {', '.join(studies.names())}"),
         ("", ["--study", "embedded"], "study embedded: draws its own images; leave --data-root out"),
-        ("lost", ["--categories", "leather"], "ground_truth/cut/000_mask.png: missing"),
+        ("missing", ["--categories", "leather"], "ground_truth/cut/000_mask.png: missing"),
     ],
 )
-def test_bad_input_is_one_line_and_exit_status_2(root: Path, spoil: str, arguments: list[str], told: str) -> None:
-    if spoil == "lost":
+def test_bad_input_gives_one_line_and_exit_status_2(root: Path, spoil: str, arguments: list[str], message: str) -> None:
+    if spoil == "missing":
         (root / "leather/ground_truth/cut/000_mask.png").unlink()
     elif spoil.endswith("_mask.png"):
         save(root / "leather" / spoil, side=8)
     elif spoil:
         path = root / "leather" / spoil
         path.write_bytes(path.read_bytes()[:40])
-    given = [argument.format(root=root) for argument in arguments]
-    if "--data-root" not in given:
-        given += ["--data-root", str(root)]
-    if "--study" not in given:
-        given += ["--study", copy_of_mvtec(root.parent)]
-    status, errors = run("reproduce", *given)
+    options = [argument.format(root=root) for argument in arguments]
+    if "--data-root" not in options:
+        options += ["--data-root", str(root)]
+    if "--study" not in options:
+        options += ["--study", copy_of_mvtec(root.parent)]
+    status, errors = run("reproduce", *options)
     lines = [line for line in errors.splitlines() if not line.startswith("check data")]
     assert (status, len(lines)) == (2, 1)
     assert lines[0].startswith("error: ")
-    assert told in lines[0]
+    assert message in lines[0]
 
 
 def copy_of_mvtec(folder: Path) -> str:
-    """A study of another name, so that a run of the real one is never touched."""
+    """The study under another name, so that a run of the real one is not changed."""
     text = (PROJECT_ROOT / "src/repro/studies/mvtec.toml").read_text(encoding="utf-8")
     path = folder / "bad-input.toml"
     path.write_text(text.replace('name = "mvtec"', 'name = "bad-input"'), encoding="utf-8")
     return str(path)
 
 
-def test_a_cell_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_malformed_cell_is_rejected(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["score", "--cell", "patchcore"]) == 2
     assert "write variant/category/seedN" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["render", "guard", "figures", "verdicts"])
-def test_results_of_another_schema_version_are_refused_by_every_reader(
+def test_every_reader_rejects_results_of_another_schema_version(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = RunFolder("other-schema")
@@ -117,11 +117,11 @@ def test_results_of_another_schema_version_are_refused_by_every_reader(
     assert "results.json: has schema version 2, this repro reads 1" in line
 
 
-def test_a_cell_that_the_study_has_not_names_those_it_has(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_error_of_an_unknown_cell_lists_the_cells_of_the_study(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fit", "--study", "smoke", "--cell", "padim/leather/seed0"]) == 2
     assert "choose from efficientad/leather/seed0, patchcore/leather/seed0" in capsys.readouterr().err
 
 
-def test_a_stage_before_its_input_says_what_to_run_first(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_error_of_a_stage_without_input_says_what_to_run_first(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["score", "--study", "never-run", "--cell", "patchcore/grid/seed0"]) == 2
     assert "run `nox -s evaluate`" in capsys.readouterr().err

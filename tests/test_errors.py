@@ -17,23 +17,23 @@ from repro.errors import ReproError, in_words
         ImportError("libtorch_cpu.so: failed to map segment from shared object"),
     ],
 )
-def test_memory_that_runs_out_is_told_as_such(error: Exception) -> None:
-    told = in_words(error, "fit patchcore/grid/seed0")
-    assert str(told).startswith("fit patchcore/grid/seed0: memory ran out; free some")
+def test_lack_of_memory_is_reported_as_such(error: Exception) -> None:
+    result = in_words(error, "fit patchcore/grid/seed0")
+    assert str(result).startswith("fit patchcore/grid/seed0: memory ran out; free some")
 
 
-def test_a_folder_that_cannot_be_written_is_named() -> None:
-    told = in_words(OSError(errno.EROFS, "Read-only file system", "/there/runs"), "fit")
-    assert str(told).startswith("/there/runs: cannot be written (Read-only file system); make the folder writable")
+def test_a_folder_that_cannot_be_written_is_reported() -> None:
+    result = in_words(OSError(errno.EROFS, "Read-only file system", "/there/runs"), "fit")
+    assert str(result).startswith("/there/runs: cannot be written (Read-only file system); make the folder writable")
 
 
-def test_a_copy_of_a_folder_that_does_not_fit_is_told() -> None:
+def test_a_copied_folder_that_does_not_fit_is_reported() -> None:
     error = shutil.Error([("from", "to", "[Errno 28] No space left on device: 'to'")])
     assert str(in_words(error, "export")).startswith("export: cannot be written (No space left on device); free some")
     assert in_words(shutil.Error([("from", "to", "is no file")]), "export") is None
 
 
-def test_what_a_library_hides_behind_an_error_of_its_own_is_told() -> None:
+def test_the_cause_of_a_library_error_is_reported() -> None:
     with pytest.raises(RuntimeError) as hidden:
         try:
             raise MemoryError
@@ -42,7 +42,7 @@ def test_what_a_library_hides_behind_an_error_of_its_own_is_told() -> None:
     assert str(in_words(hidden.value, "fit")).startswith("fit: memory ran out")
 
 
-def test_what_no_user_can_mend_stays_as_it_is() -> None:
+def test_errors_that_no_user_can_fix_are_not_translated() -> None:
     assert in_words(ValueError("of ours"), "fit") is None
     error = ReproError("what", where="where", hint="hint")
     assert in_words(error, "fit") is error

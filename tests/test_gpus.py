@@ -1,4 +1,4 @@
-"""Cells spread over GPUs, one each, without one being there."""
+"""Cells are assigned to GPUs, one each. Runs without a GPU."""
 
 import os
 import subprocess
@@ -33,11 +33,11 @@ def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_every_gpu_of_the_machine_is_counted(system: Path) -> None:
+def test_every_gpu_of_the_machine_is_listed(system: Path) -> None:
     assert gpus("auto", system=system) == ["0", "1", "10"]
 
 
-def test_only_those_that_the_caller_shows_are_counted(system: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_visible_gpus_are_listed(system: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-8932f937,1")
     assert gpus("auto", system=system) == ["GPU-8932f937", "1"]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
@@ -52,7 +52,7 @@ def test_on_the_cpu_there_is_none(system: Path) -> None:
     assert gpus("cpu", system=system) == []
 
 
-def test_a_machine_without_gpus_has_none_whatever_it_is_told_to_show(
+def test_a_machine_without_gpus_has_none_whatever_is_set_visible(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "platform", "linux")
@@ -60,30 +60,30 @@ def test_a_machine_without_gpus_has_none_whatever_it_is_told_to_show(
     assert gpus("auto", system=tmp_path) == []
 
 
-def test_two_cells_get_a_gpu_each_and_a_third_the_one_that_is_let_go(tmp_path: Path) -> None:
+def test_two_cells_get_a_gpu_each_and_a_third_waits_for_one(tmp_path: Path) -> None:
     def start() -> "subprocess.Popen[str]":
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
         return subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], **pipes)  # type: ignore[call-overload]
 
-    def said(cell: "subprocess.Popen[str]") -> str:
+    def read_line(cell: "subprocess.Popen[str]") -> str:
         assert cell.stdout is not None
         return cell.stdout.readline().strip()
 
     cells = [start()]
-    first = said(cells[0])
+    first = read_line(cells[0])
     cells.append(start())
-    assert {first, said(cells[1])} == {"0", "1"}
+    assert {first, read_line(cells[1])} == {"0", "1"}
     cells.append(start())
-    assert said(cells[2]) == "waiting for one of 2 GPUs"
-    # A cell that is killed holds nothing.
+    assert read_line(cells[2]) == "waiting for one of 2 GPUs"
+    # A killed cell releases its GPU.
     cells[0].kill()
-    assert said(cells[2]) == first
+    assert read_line(cells[2]) == first
     for cell in cells:
         cell.kill()
         cell.communicate()
 
 
-def test_the_environment_is_as_before_afterwards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_is_restored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
     with one_of(["0", "1"], RunFolder("s", tmp_path)):
         assert os.environ["CUDA_VISIBLE_DEVICES"] == "0"

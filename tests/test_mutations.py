@@ -1,4 +1,4 @@
-"""What is guarded must fail when it is broken: one thing at a time is, and the guard that belongs to it is run."""
+"""Each guard must fail when the code that it guards is broken; one thing is broken at a time."""
 
 import importlib.util
 from pathlib import Path
@@ -43,23 +43,23 @@ def example(tmp_path: Path) -> Results:
 
 
 def state(statement: str, value: object, bound: object) -> None:
-    """The guards tell what they assert; here nobody asks."""
+    """Discard the statements of the guards."""
 
 
 def with_networks(results: Results) -> Results:
-    """The results, their tables of receptive fields computed again."""
+    """The results with receptive fields computed again."""
     networks = {}
     for name, network in results.receptive_field.networks.items():
         layers = [Layer(row.name, row.kernel, row.stride, row.padding) for row in network.layers]
         rows = tuple(
             LayerRecord(
-                **vars(one.layer),
-                output=one.output,
-                jump=one.jump,
-                receptive_field=one.receptive_field,
-                start=one.start,
+                **vars(field.layer),
+                output=field.output,
+                jump=field.jump,
+                receptive_field=field.receptive_field,
+                start=field.start,
             )
-            for one in receptive_field.fields(layers, 256)
+            for field in receptive_field.fields(layers, 256)
         )
         networks[name] = network.model_copy(update={"layers": rows})
     field = results.receptive_field.model_copy(update={"networks": networks})
@@ -67,21 +67,21 @@ def with_networks(results: Results) -> Results:
 
 
 def with_scores(results: Results) -> Results:
-    """The results, their cells scored again on predictions drawn from a seed."""
+    """The results with cells scored again on random predictions."""
     cells = {}
     for key, cell in results.cells.items():
-        content = cell.model_dump(mode="json") | score.evaluate(random_predictions(7))
+        content = cell.model_dump(mode="json") | score.evaluate(random_predictions(7)).model_dump(mode="json")
         cells[key] = type(cell).model_validate(content)
     return results.model_copy(update={"cells": cells})
 
 
 def with_search(results: Results, scratch: Path) -> Results:
-    """The results, one of their cells searched again by vectors drawn from a seed."""
+    """The results with one cell searched again by random vectors."""
     images = [str(name) for name in random_predictions(7).images]
     vectors = np.random.default_rng(0).normal(size=(len(images), 8)).astype(np.float32)
     with connect(None, scratch) as client:
-        found = search.rankings(client, "mutation", vectors, images)
-    record = evaluate(vectors, images, found, found, [], search.SOUND)
+        rankings = search.rankings(client, "mutation", vectors, images)
+    record = evaluate(vectors, images, rankings, rankings, [], search.SOUND)
     key, old = next(iter(results.retrieval.items()))
     changed = {**results.retrieval, key: old.model_copy(update={"patch_embedding": record})}
     return results.model_copy(update={"retrieval": changed})
@@ -96,7 +96,7 @@ def check_fields(guards: ModuleType, results: Results) -> None:
 
 
 def mutants() -> dict[str, Any]:
-    """Slips that one can make in the arithmetic."""
+    """Plausible errors in the arithmetic."""
     right = receptive_field.fields
 
     def change(field: Field, **values: int) -> Field:
@@ -106,15 +106,15 @@ def mutants() -> dict[str, Any]:
         "padding counted once": lambda layers, size: right(
             [Layer(layer.name, layer.kernel, layer.stride, layer.padding // 2) for layer in layers], size
         ),
-        "stride forgotten": lambda layers, size: right(
+        "stride ignored": lambda layers, size: right(
             [Layer(layer.name, layer.kernel, 1, layer.padding) for layer in layers], size
         ),
         "kernel not less one": lambda layers, size: [
-            change(one, receptive_field=one.receptive_field + one.jump) for one in right(layers, size)
+            change(field, receptive_field=field.receptive_field + field.jump) for field in right(layers, size)
         ],
         "the published sizes": lambda layers, size: [
-            change(one, output=output)
-            for one, output in zip(right(layers, size), (256, 128, 128, 64, 64, 61, 61, 61), strict=False)
+            change(field, output=output)
+            for field, output in zip(right(layers, size), (256, 128, 128, 64, 64, 61, 61, 61), strict=False)
         ],
     }
 
@@ -173,7 +173,7 @@ def test_a_split_that_leaks_fails_a_guard(
     check_split(guards, with_scores(example))
 
     def broken(values: Any, truth: Any, half: Any) -> list[np.float32]:
-        # Thresholds from the very half that they judge.
+        # Thresholds from the half on which they are evaluated.
         return [metrics.best_threshold(values[half == side].ravel(), truth[half == side].ravel()) for side in (0, 1)]
 
     monkeypatch.setattr(crossfit, "_thresholds", broken)
@@ -187,11 +187,11 @@ def test_a_split_that_shares_an_image_fails_a_guard(
     right = crossfit.cross_fit
 
     def broken(predictions: Predictions, *counts: Any) -> Any:
-        found = right(predictions, *counts)
-        assert found
-        first, second = found.folds
+        result = right(predictions, *counts)
+        assert result
+        first, second = result.folds
         shared = first.model_copy(update={"chosen_on": (*first.chosen_on, first.judged[0])})
-        return found.model_copy(update={"folds": (shared, second)})
+        return result.model_copy(update={"folds": (shared, second)})
 
     monkeypatch.setattr(score, "cross_fit", broken)
     with pytest.raises(AssertionError):

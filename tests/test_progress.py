@@ -11,20 +11,20 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return now
 
 
-def test_tells_what_is_left_at_the_pace_so_far(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
-    tell = Progress("fit", "steps", every=10)
+def test_reports_the_remaining_time_at_the_rate_so_far(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
+    report = Progress("fit", "steps", every=10)
     clock[0] = 30.0
-    tell(20, 100)
+    report(20, 100)
     clock[0] = 35.0
-    tell(25, 100)
+    report(25, 100)
     clock[0] = 150.0
-    tell(100, 100)
+    report(100, 100)
     lines = capsys.readouterr().err.splitlines()
     assert lines == ["fit: 20 of 100 steps, about 2 min 00 s left", "fit: 100 of 100 steps, 2 min 30 s in all"]
 
 
-def test_does_not_guess_from_the_first_units(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
-    tell = Progress("select coreset", "patches", every=10)
+def test_gives_no_remaining_time_from_the_first_units(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
+    report = Progress("select coreset", "patches", every=10)
     clock[0] = 11.0
-    tell(25, 32768)
+    report(25, 32768)
     assert capsys.readouterr().err == "select coreset: 25 of 32768 patches, too early to say how long still\n"

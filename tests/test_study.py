@@ -16,7 +16,7 @@ def load_text(text: str, tmp_path: Path) -> studies.Study:
 
 
 @pytest.mark.parametrize("name", studies.names())
-def test_every_study_of_the_package_is_valid_and_named_like_its_file(name: str) -> None:
+def test_every_study_of_the_package_is_valid_and_has_the_name_of_its_file(name: str) -> None:
     assert studies.load(name).name == name
 
 
@@ -27,7 +27,7 @@ def test_cells_are_every_combination() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
         ("image_size = 256", "image_size = 256\ncolour = 1", "colour is not a known key"),
         ("epochs = 1", "epochs = 0", "variants.efficientad.epochs is 0, should be greater than or equal to 1"),
@@ -45,14 +45,14 @@ def test_cells_are_every_combination() -> None:
         ("[data]", "[[data]]", "data"),
     ],
 )
-def test_a_wrong_study_names_file_key_and_what_is_allowed_in_one_line(
-    tmp_path: Path, old: str, new: str, told: str
+def test_the_error_of_an_invalid_study_is_one_line_with_file_key_and_allowed_values(
+    tmp_path: Path, old: str, new: str, message: str
 ) -> None:
     assert old in SMOKE
     with pytest.raises(ReproError) as caught:
         load_text(SMOKE.replace(old, new, 1), tmp_path)
     assert "mine.toml" in str(caught.value)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
@@ -63,29 +63,29 @@ def test_a_variant_may_have_seeds_of_its_own(tmp_path: Path) -> None:
     ]
 
 
-def test_an_unknown_metric_names_those_that_are_allowed(tmp_path: Path) -> None:
+def test_the_error_of_an_unknown_metric_lists_the_allowed_ones(tmp_path: Path) -> None:
     guard = '\n[[guards]]\nvariant = "patchcore"\nmetric = "accuracy"\nminimum = 0.5\n'
     with pytest.raises(ReproError, match=r"guards\.0\.metric is 'accuracy', allowed is 'image_auroc', .*'aupro'"):
         load_text(SMOKE + guard, tmp_path)
 
 
-def test_a_guard_of_an_unknown_variant_is_refused(tmp_path: Path) -> None:
+def test_a_guard_of_an_unknown_variant_is_rejected(tmp_path: Path) -> None:
     guard = '\n[[guards]]\nvariant = "padim"\nmetric = "aupro"\nminimum = 0.5\n'
     with pytest.raises(ReproError, match="no variant 'padim'; there are efficientad, patchcore"):
         load_text(SMOKE + guard, tmp_path)
 
 
-def test_text_that_is_not_toml_is_told_with_its_place(tmp_path: Path) -> None:
+def test_the_error_of_invalid_toml_has_its_line(tmp_path: Path) -> None:
     with pytest.raises(ReproError, match=r"mine\.toml: not TOML .*line 2"):
         load_text('name = "x"\ntitle = = 1\n', tmp_path)
 
 
-def test_an_unknown_study_names_those_there_are() -> None:
+def test_the_error_of_an_unknown_study_lists_the_known_ones() -> None:
     with pytest.raises(ReproError, match=f"use one of {', '.join(studies.names())} or"):
         studies.load("nonsense")
 
 
-def test_other_data_drops_the_guards_that_were_set_for_the_studys_own(tmp_path: Path) -> None:
+def test_other_data_drops_the_guards_of_the_study(tmp_path: Path) -> None:
     study = studies.choose(studies.load("embedded"), data_root=tmp_path, categories=["leather"])
     assert study.categories == ["leather"]
     assert study.guards == []
@@ -93,7 +93,7 @@ def test_other_data_drops_the_guards_that_were_set_for_the_studys_own(tmp_path: 
     assert study.data.root == str(tmp_path)
 
 
-def test_a_study_of_a_folder_keeps_its_guards_and_layout_where_no_other_folder_is_given(tmp_path: Path) -> None:
+def test_a_study_keeps_its_guards_and_layout_without_another_folder(tmp_path: Path) -> None:
     content = studies.load("embedded").model_dump()
     data = {"source": "folder", "layout": "visa", "root": str(tmp_path)}
     own = studies.check(content | {"data": data}, where=tmp_path)
@@ -109,7 +109,7 @@ def test_fewer_categories_keep_the_guards_that_still_apply() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
         ('["leather/good/000"]', '["lether/good/000"]', "queries: lether/good/000 is of no category of the study"),
         ('categories = ["leather"]', 'categories = [" leather"]', "categories.0: ' leather' names no category"),
@@ -119,14 +119,14 @@ def test_fewer_categories_keep_the_guards_that_still_apply() -> None:
         ("image_size = 256", f"image_size = {'9' * 5000}", "not TOML"),
     ],
 )
-def test_slips_that_would_cost_a_run_are_told_at_once(tmp_path: Path, old: str, new: str, told: str) -> None:
+def test_expensive_mistakes_are_rejected_on_loading(tmp_path: Path, old: str, new: str, message: str) -> None:
     assert old in SMOKE
     with pytest.raises(ReproError) as caught:
         load_text(SMOKE.replace(old, new, 1), tmp_path)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
 
 
-def test_the_study_of_another_version_is_mended_by_running_it_again(tmp_path: Path) -> None:
+def test_the_study_of_another_version_gives_a_hint_to_run_it_again(tmp_path: Path) -> None:
     folder = RunFolder("smoke", tmp_path)
     write_json(folder.study_file, studies.load("smoke").model_dump(mode="json") | {"colour": 1})
     with pytest.raises(ReproError, match="colour is not a known key; another version of repro began this run"):

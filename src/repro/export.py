@@ -1,4 +1,4 @@
-"""Export: a finished study in, a folder for third parties out: crate, tables and anomaly maps to score again.
+"""Export: a finished study in, a folder for third parties out.
 
 Layout: `ro-crate-metadata.json` (Process Run Crate), `codecheck.yml`, `report/`, `tables/*.csv` and, as MVTec's
 evaluator reads them, `<variant>-seedN/anomaly_maps/<category>/test/<defect>/<image>.tiff`, float32.
@@ -28,11 +28,11 @@ PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
 REPOSITORY = "https://github.com/HanwenLiao/eng-ai-agents-hw"
 RESULTS = ("results.json", "verdicts.json", "guards.json", "environment.json", "timings.json")
 PAPERS = ("paper.md", "paper.pdf", "paper.html")
-#: What each exported file is, for the crate and the CODECHECK manifest.
-SAYS = {
-    "results.json": "What was measured",
-    "verdicts.json": "What follows for the published claims",
-    "guards.json": "What was asserted of the results",
+#: Descriptions of the exported files, for the crate and the CODECHECK manifest.
+DESCRIPTIONS = {
+    "results.json": "Measurements",
+    "verdicts.json": "Verdicts on the published claims",
+    "guards.json": "Assertions on the results",
     "environment.json": "Software, machine and fingerprints",
     "timings.json": "Seconds and memory of each stage",
     "paper.md": "The paper as Markdown",
@@ -42,10 +42,10 @@ SAYS = {
 
 
 def export(folder: RunFolder, target: Path, progress: Callable[[int, int], None] | None = None) -> None:
-    """Write the export of a study whose stages and paper are finished into a new folder.
+    """Export a study whose stages and paper are finished into a new folder.
 
-    Raises ReproError where the target holds something, or where predictions, images or a file of the report are
-    missing; the target is then left as it was.
+    Raises ReproError where the target is not empty, or where predictions, images or a file of the report are missing;
+    the target is then unchanged.
     """
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise ReproError("is not an empty folder", where=target, hint="name one that does not exist")
@@ -54,31 +54,31 @@ def export(folder: RunFolder, target: Path, progress: Callable[[int, int], None]
         if not (folder.report / name).is_file():
             raise ReproError("no such file", where=folder.report / name, hint="run `nox -s reproduce`")
     target.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
+    temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
     try:
-        shutil.copytree(folder.report, beside / "report")
+        shutil.copytree(folder.report, temporary / "report")
         for name, text in all_tables(inputs).items():
-            write_text(beside / "tables" / name, text)
+            write_text(temporary / "tables" / name, text)
         keys = list(inputs.results.cells)
         for number, key in enumerate(keys, 1):
-            _maps(folder, inputs, Cell.from_key(key), beside)
+            _write_maps(folder, inputs, Cell.from_key(key), temporary)
             if progress:
                 progress(number, len(keys))
-        write_text(beside / "codecheck.yml", codecheck(inputs))
-        _crate(beside, inputs)
-        beside.chmod(0o755)
-        beside.replace(target)
+        write_text(temporary / "codecheck.yml", codecheck(inputs))
+        _write_crate(temporary, inputs)
+        temporary.chmod(0o755)
+        temporary.replace(target)
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _maps(folder: RunFolder, inputs: Inputs, cell: Cell, target: Path) -> None:
+def _write_maps(folder: RunFolder, inputs: Inputs, cell: Cell, target: Path) -> None:
     path = folder.cell(cell) / "predictions.npz"
     predictions = load(path)
     root = read_root(folder, hint="run `nox -s evaluate` to make it")
     side = inputs.results.study.image_size
     crop = inputs.results.variants[cell.variant].settings.get("center_crop") or side
-    floor = float(predictions.maps.min())
+    lowest = float(predictions.maps.min())
     for name, values in zip(predictions.images, predictions.maps, strict=True):
         try:
             with Image.open(root / str(name)) as image:
@@ -88,22 +88,25 @@ def _maps(folder: RunFolder, inputs: Inputs, cell: Cell, target: Path) -> None:
         category, *rest = str(name).split("/")
         file = target / f"{cell.variant}-seed{cell.seed}" / "anomaly_maps" / category / Path(*rest).with_suffix(".tiff")
         file.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(uncropped(values, size, int(crop) / int(side), floor)).save(file)
+        Image.fromarray(uncropped(values, size, int(crop) / int(side), lowest)).save(file)
 
 
-def uncropped(values: NDArray[np.float32], size: tuple[int, int], share: float, floor: float) -> NDArray[np.float32]:
-    """A map [H, W] as large as its image of `size` (width, height); outside the model's crop stands `floor`."""
+def uncropped(values: NDArray[np.float32], size: tuple[int, int], share: float, fill: float) -> NDArray[np.float32]:
+    """A map `[H, W]` resized to its image of `size` (width, height).
+
+    The map shows a centre crop whose sides are `share` of the image's; outside it the result is `fill`.
+    """
     width, height = size
-    shown = (round(width * share), round(height * share))
-    whole = np.full((height, width), floor, np.float32)
-    left, top = (round((all_ - part) / 2) for all_, part in zip(size, shown, strict=True))
-    resized = Image.fromarray(values).resize(shown, Image.Resampling.BILINEAR)
-    whole[top : top + shown[1], left : left + shown[0]] = np.asarray(resized)
-    return whole
+    crop = (round(width * share), round(height * share))
+    left, top = round((width - crop[0]) / 2), round((height - crop[1]) / 2)
+    result = np.full((height, width), fill, np.float32)
+    resized = Image.fromarray(values).resize(crop, Image.Resampling.BILINEAR)
+    result[top : top + crop[1], left : left + crop[0]] = np.asarray(resized)
+    return result
 
 
 def codecheck(inputs: Inputs) -> str:
-    """The configuration file of CODECHECK, version 1.0; whoever checks adds name, time and certificate."""
+    """The configuration file of CODECHECK, version 1.0; the checker adds name, time and certificate."""
     study = inputs.results.study
     lines = [
         "version: https://codecheck.org.uk/spec/config/1.0/",
@@ -115,7 +118,7 @@ def codecheck(inputs: Inputs) -> str:
         "manifest:",
     ]
     for name in ("results.json", "verdicts.json", "paper.pdf"):
-        lines += [f"  - file: report/{name}", f"    comment: {_quoted(SAYS[name])}"]
+        lines += [f"  - file: report/{name}", f"    comment: {_quoted(DESCRIPTIONS[name])}"]
     lines += ["  - file: tables", f"    comment: {_quoted('Every table of the paper, as CSV')}"]
     summary = f"Rebuilt from commit {inputs.environment.commit} by: nox -s reproduce -- --study {study.name}"
     return "\n".join([*lines, f"summary: {_quoted(summary)}", ""])
@@ -126,12 +129,12 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def _crate(folder: Path, inputs: Inputs) -> None:
-    """Describe the folder as a Process Run Crate: one run of the workflow, what it was given, what it left."""
+def _write_crate(folder: Path, inputs: Inputs) -> None:
+    """Describe the folder as a Process Run Crate: one run of the workflow with its inputs and results."""
     crate = ROCrate()
     study, data = inputs.results.study, inputs.results.data
     crate.name = f"{study.title} (study {study.name})"
-    crate.description = "A reproduction of a published study on visual anomaly detection, with what it measured."
+    crate.description = "A reproduction of a published study on visual anomaly detection, with its results."
     crate.license = "https://spdx.org/licenses/Apache-2.0"
     profile = _entity(crate, PROFILE, "CreativeWork", name="Process Run Crate", version="0.5")
     crate.root_dataset["conformsTo"] = profile
@@ -144,23 +147,23 @@ def _crate(folder: Path, inputs: Inputs) -> None:
         softwareRequirements=[f"{name} {version}" for name, version in inputs.environment.packages.items()],
     )
     images = _entity(crate, "#images", "Dataset", name=data.name, identifier=f"sha256:{data.fingerprint}")
-    asked = _entity(crate, "#study", "PropertyValue", name="study", value=study.name, identifier=study.fingerprint)
-    made: list[Any] = [
-        crate.add_file(folder / "report" / name, f"report/{name}", properties={"name": SAYS[name]})
+    parameter = _entity(crate, "#study", "PropertyValue", name="study", value=study.name, identifier=study.fingerprint)
+    files: list[Any] = [
+        crate.add_file(folder / "report" / name, f"report/{name}", properties={"name": DESCRIPTIONS[name]})
         for name in (*RESULTS, *PAPERS)
     ]
-    made.append(crate.add_file(folder / "codecheck.yml", "codecheck.yml", properties={"name": "CODECHECK manifest"}))
+    files.append(crate.add_file(folder / "codecheck.yml", "codecheck.yml", properties={"name": "CODECHECK manifest"}))
     names = {"report/figures": "Figures of the paper", "tables": "Tables of the paper as CSV"}
     names |= {part.name: f"Anomaly maps of {part.name}, float32 TIFF" for part in _map_folders(folder)}
-    made += [crate.add_dataset(folder / name, f"{name}/", properties={"name": said}) for name, said in names.items()]
+    files += [crate.add_dataset(folder / name, f"{name}/", properties={"name": text}) for name, text in names.items()]
     action = _entity(
         crate,
         "#run",
         "CreateAction",
         name=f"repro reproduce --study {study.name}",
         instrument=software,
-        object=[images, asked],
-        result=made,
+        object=[images, parameter],
+        result=files,
         description=f"On {', '.join(inputs.environment.devices)} ({inputs.environment.processor})",
     )
     crate.root_dataset["mentions"] = action

@@ -1,18 +1,18 @@
-"""The machine and its software: processor, versions, commit; environment.json is made of them."""
+"""The machine and its software: processor, versions and commit, for environment.json."""
 
 import platform
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 from repro.records.base import SCHEMA_VERSION
 from repro.records.environment import Environment
-from repro.records.results import DataRecord, Results
+from repro.records.results import Results
+from repro.records.training import FitRecord
 from repro.runs import RunFolder
 
-#: What decides a number or the look of the paper; named with its version in environment.json.
+#: Packages that decide a number or the look of the paper.
 PACKAGES = (
     "anomalib",
     "jinja2",
@@ -33,23 +33,21 @@ PACKAGES = (
 )
 
 
-def environment(
-    folder: RunFolder, data: DataRecord, checked: Results, fits: Mapping[str, Mapping[str, Any]]
-) -> Environment:
-    """The software and the machine behind the results."""
+def environment(folder: RunFolder, results: Results, fits: Collection[FitRecord]) -> Environment:
+    """Describe the software and the machine behind results, of the trainings `fits`."""
     return Environment(
         schema_version=SCHEMA_VERSION,
         commit=commit(folder.root),
         python=platform.python_version(),
         platform=f"{platform.system()} {platform.machine()}",
         processor=processor(),
-        devices=tuple(sorted({fit["device"] for fit in fits.values()})),
-        threads=max((fit["threads"] for fit in fits.values()), default=1),
+        devices=tuple(sorted({fit.device for fit in fits})),
+        threads=max((fit.threads for fit in fits), default=1),
         packages=_packages(fits),
-        data_fingerprint=data.fingerprint,
+        data_fingerprint=results.data.fingerprint,
         weights={
             f"{name} {role}": record.sha256
-            for name, variant in checked.variants.items()
+            for name, variant in results.variants.items()
             for role, record in variant.weights.items()
             if record.sha256 is not None
         },
@@ -57,7 +55,7 @@ def environment(
 
 
 def commit(root: Path) -> str:
-    """Short commit of the project, `+changes` where files outside report/ differ from it, `unknown` outside git."""
+    """Read the short commit of the project; `+changes` where files outside report/ differ, `unknown` outside git."""
 
     def git(*arguments: str) -> str:
         return subprocess.run(
@@ -72,32 +70,31 @@ def commit(root: Path) -> str:
 
 
 def versions(packages: Iterable[str]) -> dict[str, str]:
-    """Versions of those packages that are installed."""
-    found = {}
+    """Look up the versions of the packages that are installed."""
+    installed = {}
     for name in packages:
         try:
-            found[name] = version(name)
+            installed[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
-def _packages(fits: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """Versions: of what trained the cells those of then, of the rest those of now."""
-    found = versions(PACKAGES)
+def _packages(fits: Collection[FitRecord]) -> dict[str, str]:
+    """Versions at the time of training of the packages that trained the cells, present versions of the others."""
     trained: dict[str, set[str]] = {}
-    for fit in fits.values():
-        for name, used in fit["packages"].items():
+    for fit in fits:
+        for name, used in fit.packages.items():
             trained.setdefault(name, set()).add(used)
-    return found | {name: " and ".join(sorted(used)) for name, used in trained.items()}
+    return versions(PACKAGES) | {name: " and ".join(sorted(used)) for name, used in trained.items()}
 
 
-#: Instructions by which processors of one name compute in another order, widest first, and their flags.
+#: Vector instructions, widest first, by cpuinfo flag; processors of one name may differ in them and then in rounding.
 WIDEST = {"avx512f": "AVX-512", "avx2": "AVX2"}
 
 
 def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """Name of the processor, as far as the system says, and its widest vector instructions."""
+    """Name the processor and its widest vector instructions; `unknown` where the system does not say."""
     try:
         lines = cpuinfo.read_text(encoding="utf-8").splitlines()
     except OSError:

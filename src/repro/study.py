@@ -1,4 +1,4 @@
-"""Study files: what to run. TOML in, one frozen, checked `Study` out."""
+"""Study files: read and validate what to run."""
 
 import re
 import tomllib
@@ -12,13 +12,13 @@ from repro.errors import ReproError
 from repro.runs import Cell, RunFolder, read_json
 
 STUDIES = Path(__file__).parent / "studies"
-#: Studies whose results every paper shows, where they lie beside its report.
+#: Studies whose results every paper shows, where their reports exist.
 ABLATIONS = ("ablation", "mvtec-ablation")
 
 Metric = Literal["image_auroc", "image_f1", "pixel_auroc", "pixel_f1", "image_ap", "pixel_ap", "aupro"]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=100)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
-#: Images or epochs: above any use; a larger number is a typing error.
+#: Images or epochs; a larger number is a typing error.
 Amount = Annotated[int, Field(ge=1, le=100_000)]
 
 
@@ -51,7 +51,7 @@ class ProceduralData(Part):
 
     source: Literal["procedural"]
     seed: Seed
-    #: Normal images to train on, normal test images, and test images of each defect type, a category.
+    #: Per category: normal training images, normal test images, and test images of each defect type.
     train: Amount
     test_good: Amount
     test_defect: Amount
@@ -72,7 +72,7 @@ class PublishedData(Part):
     """The published study's result images, from which its anomaly maps are recovered; nothing is trained."""
 
     source: Literal["published"]
-    #: Folder of the images, as `nox -s fetch -- published` leaves it. None: where that puts them.
+    #: Folder of the images that `nox -s fetch -- published` downloads; None: its default.
     root: str | None = None
 
 
@@ -101,7 +101,7 @@ class EfficientAdVariant(VariantBase):
 
 
 class BackboneVariant(VariantBase):
-    """A model on the feature maps of a network that is not trained further."""
+    """A model on the feature maps of a frozen network."""
 
     #: timm's name of the network.
     backbone: str
@@ -109,7 +109,7 @@ class BackboneVariant(VariantBase):
     #: False: weights drawn from the cell's seed, as in the published study.
     pretrained: bool
     layers: list[str] = Field(min_length=1)
-    #: Side of the square that is cut out after resizing; None keeps the whole image.
+    #: Side of the square crop after resizing; None: no crop.
     center_crop: int | None = Field(default=None, ge=32)
     #: The published study asks for 3; anomalib runs one, whatever is asked.
     epochs: Amount = 1
@@ -136,7 +136,7 @@ Variant = Annotated[EfficientAdVariant | PatchCoreVariant | PadimVariant, Field(
 
 
 class Guard(Part):
-    """The least value of a metric that the study accepts; `category` left out means each of them."""
+    """Lower bound of a metric that the study accepts, for one category or, without `category`, for each."""
 
     variant: Name
     metric: Metric
@@ -145,7 +145,7 @@ class Guard(Part):
 
 
 class Study(Part):
-    """Everything that decides a result."""
+    """A study: everything that decides its results."""
 
     name: Name
     title: str = Field(min_length=1)
@@ -155,8 +155,8 @@ class Study(Part):
     data: Annotated[ProceduralData | FolderData | PublishedData, Field(discriminator="source")]
     variants: dict[Name, Variant] = Field(min_length=1)
     #: Test images whose neighbours the paper shows, without the file's ending, for example `grid/broken/000`.
-    #: None named: there is no similarity search. In a category in which none is named, or none that is there, the
-    #: first anomalous image is shown, and the paper says so.
+    #: Without any there is no similarity search. In a category without an existing one the first anomalous image is
+    #: shown, and the paper says so.
     queries: list[str] = []
     guards: list[Guard] = []
 
@@ -182,16 +182,16 @@ class Study(Part):
         return self
 
     def cell(self, key: str) -> Cell:
-        """The cell of that key; ReproError where the study has none such."""
+        """Get the cell of a key; ReproError where the study has no such cell."""
         cell = Cell.from_key(key)
         if cell not in self.cells:
-            hint = f"choose from {', '.join(one.key for one in self.cells)}"
+            hint = f"choose from {', '.join(cell.key for cell in self.cells)}"
             raise ReproError(f"is no cell of study {self.name}", where=key, hint=hint)
         return cell
 
     @property
     def cells(self) -> list[Cell]:
-        """Every combination of variant, category and seed, in that order."""
+        """All combinations of variant, category and seed, in that order."""
         return [
             Cell(variant, category, seed)
             for variant in self.variants
@@ -200,12 +200,12 @@ class Study(Part):
         ]
 
     def seeds_of(self, variant: str) -> list[int]:
-        """The seeds with which a variant is trained."""
+        """Seeds that a variant is trained with."""
         return self.variants[variant].seeds or self.seeds
 
 
 def names() -> list[str]:
-    """Names of the studies that come with the package."""
+    """List the studies of the package."""
     return sorted(path.stem for path in STUDIES.glob("*.toml"))
 
 
@@ -241,9 +241,9 @@ def check(content: Any, *, where: Path, hint: str = "correct the study file") ->
 
 
 def choose(study: Study, *, data_root: Path | None, categories: list[str] | None) -> Study:
-    """Apply the command line's choices to a study: other data, fewer or other categories.
+    """Apply the choices of the command line to a study: other data, other categories.
 
-    Guards stay only for what is still run; they were set for the study's own data, so another root drops them.
+    Guards of other categories are dropped; with other data all are, because they were set for the study's own.
     """
     content = study.model_dump()
     if data_root is not None:
@@ -262,12 +262,12 @@ def choose(study: Study, *, data_root: Path | None, categories: list[str] | None
 
 
 def load_resolved(folder: RunFolder) -> Study:
-    """The study as it was resolved when the run began, or where none began, the one of that name in the package."""
+    """Load the study as resolved when the run began, or without a run the study of that name in the package."""
     if not folder.study_file.is_file() and folder.study in names():
         return load(folder.study)
     hint = f"run `nox -s reproduce` or `repro reproduce --study {folder.study}` first"
     content = read_json(folder.study_file, hint=hint)
-    # Nobody writes this file by hand: where it does not fit, another version of repro wrote it.
+    # Only repro writes this file, so that an invalid one is of another version.
     hint = (
         "another version of repro began this run: `repro reproduce` with the study that began it brings it up to date"
     )
@@ -294,7 +294,7 @@ def _in_words(fault: ErrorDetails) -> str:
 
 
 def _shown(value: Any) -> str:
-    """A value as it is written, cut short; Python refuses to write numbers of thousands of digits."""
+    """Format a value, truncated; Python refuses to format numbers of thousands of digits."""
     try:
         text = repr(value)
     except ValueError:
@@ -303,6 +303,6 @@ def _shown(value: Any) -> str:
 
 
 def _without_tag(place: tuple[int | str, ...]) -> tuple[int | str, ...]:
-    """pydantic names the chosen kind of a union in a place; the file has no such key."""
+    """Remove the tag of a union from a location of pydantic, because the file has no such key."""
     tag = {"variants": 2, "data": 1}.get(str(place[0])) if place else None
     return place if tag is None else place[:tag] + place[tag + 1 :]

@@ -1,4 +1,4 @@
-"""A study of a user's own: a folder in VisA layout, and a third model, through every stage for real."""
+"""A user's own study, with a folder in VisA layout and a third model, through every stage."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,18 +29,20 @@ features = 100
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunFolder]:
-    """The smoke study with a third variant, its images from a VisA folder."""
-    place = tmp_path_factory.mktemp("user’s own")
+    """The smoke study with a third variant and images in VisA layout."""
+    scratch = tmp_path_factory.mktemp("user’s own")
     content = studies.load("smoke").data
     assert isinstance(content, studies.ProceduralData)
-    procedural.generate(place / "mvtec", ["leather"], train=8, test_good=3, test_defect=2, seed=content.seed, size=256)
-    root = as_visa(place / "mvtec", "leather", place / "VisA", CATEGORY)
+    procedural.generate(
+        scratch / "mvtec", ["leather"], train=8, test_good=3, test_defect=2, seed=content.seed, size=256
+    )
+    root = as_visa(scratch / "mvtec", "leather", scratch / "VisA", CATEGORY)
     text = (studies.STUDIES / "smoke.toml").read_text(encoding="utf-8")
     head, variants = text.split("[data]")
     head = head.replace('"smoke"', f'"{NAME}"').replace('["leather"]', f'["{CATEGORY}"]')
     head = head.replace("leather/good/000", f"{CATEGORY}/bad/0")
     data = f'[data]\nsource = "folder"\nlayout = "visa"\nroot = "{root}"\n'
-    path = place / "extending.toml"
+    path = scratch / "extending.toml"
     path.write_text(head + data + variants[variants.index("\n[variants") :] + PADIM, encoding="utf-8")
     run = RunFolder(NAME)
     smoke.clear(run)
@@ -66,19 +68,19 @@ def _names() -> set[str]:
     return {f"bad/{number}.JPG" for number in range(10)} | {f"good/{number}.JPG" for number in range(8, 11)}
 
 
-def test_padim_tells_defects_from_normal_images(folder: RunFolder) -> None:
+def test_padim_distinguishes_defects_from_normal_images(folder: RunFolder) -> None:
     metrics = read_record(folder.report / "results.json", Results, hint="").cells[f"padim/{CATEGORY}/seed0"].metrics
     assert metrics.image_auroc > 0.5
     assert metrics.pixel_auroc > 0.7
 
 
-def test_the_embedding_that_is_searched_is_the_one_that_padim_compares(folder: RunFolder) -> None:
+def test_the_search_uses_the_embedding_of_padim(folder: RunFolder) -> None:
     with np.load(folder.cell(Cell("padim", CATEGORY, 0)) / "embeddings.npz") as arrays:
         assert arrays["mean"].shape == (13, 100)
         assert np.isfinite(arrays["weighted"]).all()
 
 
-def test_no_claim_on_mvtec_ad_is_judged_by_it(folder: RunFolder) -> None:
+def test_no_claim_on_mvtec_ad_is_tested_by_it(folder: RunFolder) -> None:
     verdicts = read_record(folder.report / "verdicts.json", Verdicts, hint="")
     scores = [verdict for verdict in verdicts.verdicts if "AUROC" in verdict.statement]
     assert len(scores) >= 12

@@ -1,4 +1,4 @@
-"""A small study, run, disturbed and watched from outside."""
+"""Run a small study, inject faults and watch its processes from outside."""
 
 import json
 import os
@@ -25,23 +25,23 @@ from repro.runs import LOCKED, PROJECT_ROOT, WRITING, Cell, RunFolder
 
 NAME = "fault-test"
 FOLDER = RunFolder(NAME)
-#: Where the table is kept, and what an undisturbed run gave.
+#: Folder of the table of faults and of the results of an undisturbed run.
 KEPT = PROJECT_ROOT / "runs" / "faults"
 STUDY = KEPT / f"{NAME}.toml"
 COMPARED = ("results.json", "paper.pdf")
 INJECT = Path(__file__).parent / "inject"
-#: Seconds in which all processes of a run must be gone.
+#: Seconds within which all processes of a run must end.
 GONE = 2.0
 
 
 @dataclass(frozen=True)
 class Ended:
     status: int
-    #: Of standard error and output.
+    #: Of standard output and error.
     lines: list[str]
 
-    def assert_told(self, *words: str) -> None:
-        """One line, the last, says what, where and what to do; no traceback of ours before it."""
+    def assert_error(self, *words: str) -> None:
+        """The last line must be an error with these words, without a traceback."""
         assert self.status == 2, self.lines[-30:]
         last = self.lines[-1]
         assert last.startswith("error: "), self.lines[-30:]
@@ -50,7 +50,7 @@ class Ended:
 
 
 def write_study() -> None:
-    """The smoke study under another name, with epochs enough to be stopped between, and fewer images in each."""
+    """Write the smoke study under another name, with more epochs, to interrupt between them, of fewer images."""
     text = (studies.STUDIES / "smoke.toml").read_text(encoding="utf-8")
     text = (
         text.replace('name = "smoke"', f'name = "{NAME}"')
@@ -67,7 +67,7 @@ def clear() -> None:
 
 
 def start(*more: str, command: str = "reproduce", faults: Path | None = None, limit: str = "") -> subprocess.Popen[str]:
-    """Begin `repro reproduce`, or a stage, in a group of its own as a terminal would; `limit` is shell before it."""
+    """Start `repro reproduce` or a stage in its own process group; `limit` is a shell command that runs before."""
     study = str(STUDY) if command == "reproduce" else NAME
     cores = ["--cores", "1"] if command == "reproduce" else []
     call = [sys.executable, "-m", "repro", command, "--study", study, *cores, *more]
@@ -87,7 +87,7 @@ def start(*more: str, command: str = "reproduce", faults: Path | None = None, li
         stdout=log,
         stderr=subprocess.STDOUT,
         process_group=0,
-        # A shell that runs us in the background has them ignored.
+        # A shell starts background processes with Ctrl-C ignored.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL) and None,
     )
     process.log = log  # type: ignore[attr-defined]
@@ -95,7 +95,7 @@ def start(*more: str, command: str = "reproduce", faults: Path | None = None, li
 
 
 def end(process: subprocess.Popen[str]) -> Ended:
-    """Wait for its end, and read what it said."""
+    """Wait for the end of a process and read its output."""
     process.wait()
     log = process.log  # type: ignore[attr-defined]
     log.seek(0)
@@ -106,8 +106,8 @@ def end(process: subprocess.Popen[str]) -> Ended:
     return Ended(process.returncode, lines)
 
 
-def said(process: subprocess.Popen[str], words: str) -> bool:
-    """Whether these words stand in what it said so far; its place in the log is left alone, which it shares."""
+def has_printed(process: subprocess.Popen[str], words: str) -> bool:
+    """Whether the output so far has these words; does not move the file position, which the process shares."""
     log = process.log  # type: ignore[attr-defined]
     return words.encode() in os.pread(log.fileno(), os.fstat(log.fileno()).st_size, 0)
 
@@ -117,7 +117,7 @@ def run(*more: str, command: str = "reproduce", limit: str = "") -> Ended:
 
 
 def family(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    """The process and all that it started, directly or not."""
+    """The process and its descendants."""
     try:
         root = psutil.Process(process.pid)
         return [root, *root.children(recursive=True)]
@@ -126,7 +126,7 @@ def family(process: subprocess.Popen[str]) -> list[psutil.Process]:
 
 
 def stage_of(process: psutil.Process) -> str | None:
-    """`fit efficientad`, `score patchcore`, `figures`; None where it is no stage."""
+    """The name of a stage, e.g. `fit efficientad` or `figures`; None if the process is no stage."""
     try:
         words = process.cmdline()
     except psutil.Error:
@@ -138,10 +138,10 @@ def stage_of(process: psutil.Process) -> str | None:
 
 
 def at_work(process: subprocess.Popen[str]) -> tuple[str | None, psutil.Process | None]:
-    """The stage that runs now."""
-    for one in family(process):
-        if stage := stage_of(one):
-            return stage, one
+    """The stage that is running, and its process."""
+    for member in family(process):
+        if stage := stage_of(member):
+            return stage, member
     return None, None
 
 
@@ -157,33 +157,33 @@ def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
 
 
 def assert_gone(processes: list[psutil.Process]) -> float:
-    """Seconds until none of them lives; fails after `GONE`."""
-    begun = time.monotonic()
-    while left := alive(processes):
-        assert time.monotonic() - begun < GONE, [" ".join(one.cmdline()) for one in left]
+    """Wait until all processes ended; return the seconds, fail after `GONE`."""
+    began = time.monotonic()
+    while remaining := alive(processes):
+        assert time.monotonic() - began < GONE, [" ".join(process.cmdline()) for process in remaining]
         time.sleep(0.02)
-    return time.monotonic() - begun
+    return time.monotonic() - began
 
 
 class Finished:
-    """Remembers the files of each finished stage of a cell, and sees whether they are ever made again."""
+    """Remembers the files of finished stages of cells and checks that they are never made again."""
 
     def __init__(self) -> None:
         self._path = KEPT / "finished.json"
         self._seen: dict[str, Any] = json.loads(self._path.read_text()) if self._path.is_file() else {}
         self.stages = len(self._seen)
 
-    def look(self) -> None:
-        """Nothing that was finished may be another file now."""
+    def check(self) -> None:
+        """Fail if a file of a finished stage was replaced."""
         for place in sorted((FOLDER.run / "cells").glob("*/*/seed*")):
             cell = Cell.from_key(place.relative_to(FOLDER.run / "cells").as_posix())
             for stage in OF_A_CELL:
-                one = job(FOLDER, stage.name, cell)
-                record = read(one)
-                # Without outputs in its record a stage was killed, be all its files there.
+                cell_job = job(FOLDER, stage.name, cell)
+                record = read(cell_job)
+                # A record without outputs is that of a killed stage, even if all its files exist.
                 if record is None or not record.outputs:
                     continue
-                now = [[path.stat().st_ino, path.stat().st_mtime_ns] for path in one.outputs if path.is_file()]
+                now = [[path.stat().st_ino, path.stat().st_mtime_ns] for path in cell_job.outputs if path.is_file()]
                 key = f"{stage.name} {cell.key}"
                 assert len(now) == len(record.outputs), f"{key} lost a file"
                 assert self._seen.setdefault(key, now) == now, f"{key} was done again"
@@ -191,8 +191,8 @@ class Finished:
         self._path.write_text(json.dumps(self._seen))
 
 
-def assert_nothing_half() -> None:
-    """No file that is read under its own name is half-written: each JSON parses, each archive is whole."""
+def assert_no_partial_files() -> None:
+    """All files must be complete, but for temporary ones: each JSON parses, each archive is intact."""
     import zipfile
 
     for place in (FOLDER.run, FOLDER.report):
@@ -211,7 +211,7 @@ def compared() -> dict[str, bytes]:
 
 
 def record(kind: str, where: str, outcome: str, seconds: float | None = None) -> None:
-    """A line of the table of faults."""
+    """Append a row to the table of faults."""
     path = KEPT / "faults.jsonl"
     row = {"kind": kind, "where": where, "outcome": outcome, "seconds": seconds}
     with path.open("a", encoding="utf-8") as stream:
@@ -219,25 +219,27 @@ def record(kind: str, where: str, outcome: str, seconds: float | None = None) ->
 
 
 def table() -> str:
-    """The faults so far, by kind: where, times injected, outcomes."""
+    """Format the faults so far by kind: places, number, outcomes."""
     path = KEPT / "faults.jsonl"
     rows = [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
     kinds: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         kinds.setdefault(row["kind"], []).append(row)
     lines = ["| fault | where | times | outcome |", "|---|---|---|---|"]
-    for kind, those in kinds.items():
-        places = Counter(row["where"] for row in those)
+    for kind, faults in kinds.items():
+        places = Counter(row["where"] for row in faults)
         where = ", ".join(f"{place} ({count})" if count > 1 else place for place, count in places.items())
-        slowest = max((row["seconds"] for row in those if row["seconds"] is not None), default=None)
-        took = "" if slowest is None else f"; all processes gone within {max(slowest, 0.01):.2f} s"
-        lines.append(f"| {kind} | {where} | {len(those)} | {', '.join(sorted({r['outcome'] for r in those}))}{took} |")
+        slowest = max((row["seconds"] for row in faults if row["seconds"] is not None), default=None)
+        ended = "" if slowest is None else f"; all processes gone within {max(slowest, 0.01):.2f} s"
+        lines.append(
+            f"| {kind} | {where} | {len(faults)} | {', '.join(sorted({row['outcome'] for row in faults}))}{ended} |"
+        )
     return "\n".join([*lines, f"| all | | {len(rows)} | |", ""])
 
 
 @contextmanager
 def mounted(place: Path, *arguments: str) -> Iterator[None]:
-    """A mount for the while; as root only."""
+    """Mount a file system during the block; needs root."""
     subprocess.run(["mount", *arguments, str(place)], check=True)
     try:
         yield
@@ -246,7 +248,7 @@ def mounted(place: Path, *arguments: str) -> Iterator[None]:
 
 
 def seeded() -> random.Random:
-    """Random numbers of $REPRO_FAULTS_SEED, or of a seed that is printed."""
+    """Random numbers from $REPRO_FAULTS_SEED, or from a new seed that is printed."""
     seed = int(os.environ.get("REPRO_FAULTS_SEED", time.time_ns() % 10**6))
-    print(f"seed of the faults: {seed} (again with REPRO_FAULTS_SEED={seed})", file=sys.stderr)
+    print(f"seed of the faults: {seed} (repeat with REPRO_FAULTS_SEED={seed})", file=sys.stderr)
     return random.Random(seed)

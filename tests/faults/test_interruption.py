@@ -1,4 +1,4 @@
-"""Killed again and again, in every stage and while it writes, a run gives what an undisturbed one gives."""
+"""A run that is killed in every stage and during writes gives the same results as an undisturbed one."""
 
 import json
 import random
@@ -12,7 +12,7 @@ import psutil
 from faults import harness
 from faults.harness import Finished, alive, assert_gone, at_work, end, family, record, start
 
-#: How often a stage is killed at a random moment, and how long it takes about, in seconds.
+#: Number of kills of each stage at a random moment, and about how many seconds the stage takes.
 RANDOM = {
     "": (2, 2.0),
     "fit efficientad": (4, 40.0),
@@ -30,7 +30,7 @@ RANDOM = {
     "figures": (2, 10.0),
     "render": (1, 3.0),
 }
-#: Moments of writes: see inject/sitecustomize.py.
+#: Moments during writes, see inject/sitecustomize.py.
 WRITES = (
     "half@000.png",
     "after@resume",
@@ -51,7 +51,7 @@ WRITES = (
     "after@paper.md",
     "half@paper.pdf",
 )
-SAYS = {
+DESCRIPTIONS = {
     "half": "SIGKILL of a process while a file is half written",
     "before": "SIGKILL of all processes before a file is renamed",
     "after": "SIGKILL of all processes after a file is renamed",
@@ -60,37 +60,37 @@ Undisturbed = Callable[[], dict[str, bytes]]
 TARGETS = ("repro reproduce", "snakemake", "the stage", "all processes")
 
 
-def test_killed_in_every_stage_and_write_a_run_gives_the_same_bytes(undisturbed: Undisturbed) -> None:
+def test_a_run_that_is_killed_in_every_stage_gives_the_same_bytes(undisturbed: Undisturbed) -> None:
     faults = harness.KEPT / "armed"
-    left_file = harness.KEPT / "left.json"
+    remaining_file = harness.KEPT / "remaining.json"
     if not faults.is_dir():
         harness.clear()
         faults.mkdir()
         for write in WRITES:
             (faults / write).touch()
-        left_file.write_text(json.dumps({stage: count for stage, (count, _) in RANDOM.items()}))
-    left: dict[str, int] = json.loads(left_file.read_text())
-    chance, finished = harness.seeded(), Finished()
+        remaining_file.write_text(json.dumps({stage: count for stage, (count, _) in RANDOM.items()}))
+    remaining: dict[str, int] = json.loads(remaining_file.read_text())
+    rng, finished = harness.seeded(), Finished()
     while True:
         process = start(faults=faults)
         try:
-            killed = _kill_once(process, left, chance)
+            killed = _kill_once(process, remaining, rng)
             done = end(process)
         finally:
-            for one in family(process):
+            for member in family(process):
                 with suppress(psutil.NoSuchProcess):
-                    one.kill()
+                    member.kill()
         struck = [path for path in faults.iterdir() if path.name.startswith("struck-")]
-        finished.look()
-        harness.assert_nothing_half()
+        finished.check()
+        harness.assert_no_partial_files()
         for path in struck:
             moment, file = path.name.removeprefix("struck-").split("@")
-            record(SAYS[moment], file, "resumed")
+            record(DESCRIPTIONS[moment], file, "resumed")
             path.unlink()
         if killed and not struck:
             stage, target, seconds = killed
-            left[stage] -= 1
-            left_file.write_text(json.dumps(left))
+            remaining[stage] -= 1
+            remaining_file.write_text(json.dumps(remaining))
             record(f"SIGKILL of {target} at a random moment", stage or "between stages", "resumed", seconds)
         if not killed and not struck:
             break
@@ -103,38 +103,38 @@ def test_killed_in_every_stage_and_write_a_run_gives_the_same_bytes(undisturbed:
 
 
 def _kill_once(
-    process: subprocess.Popen[str], left: dict[str, int], chance: random.Random
+    process: subprocess.Popen[str], remaining: dict[str, int], rng: random.Random
 ) -> tuple[str, str, float] | None:
-    """Wait for a stage that is still to be killed, and kill; the stage, who was killed, seconds until all were gone.
+    """Wait for a stage that must still be killed, and kill; return stage, target and seconds until all ended.
 
-    None where the run ended before, be it by the fault of a write.
+    None if the run ended before, possibly by a fault during a write.
     """
     while process.poll() is None:
-        stage, one = at_work(process)
-        if left.get(stage or "", 0):
+        stage, worker = at_work(process)
+        if remaining.get(stage or "", 0):
             break
         time.sleep(0.1)
     else:
         return None
-    time.sleep(chance.uniform(0, RANDOM[stage or ""][1]))
-    everyone = family(process)
-    target = TARGETS[sum(left.values()) % len(TARGETS)]
+    time.sleep(rng.uniform(0, RANDOM[stage or ""][1]))
+    processes = family(process)
+    target = TARGETS[sum(remaining.values()) % len(TARGETS)]
     victims = {
-        "repro reproduce": everyone[:1],
-        "snakemake": [other for other in everyone if "snakemake" in _command(other)],
-        "the stage": [one] if one else [],
-        "all processes": everyone,
+        "repro reproduce": processes[:1],
+        "snakemake": [other for other in processes if "snakemake" in _command(other)],
+        "the stage": [worker] if worker else [],
+        "all processes": processes,
     }[target]
     if not alive(victims):
-        target, victims = "repro reproduce", everyone[:1]
+        target, victims = "repro reproduce", processes[:1]
     if process.poll() is not None:
         return None
-    begun = time.monotonic()
+    began = time.monotonic()
     for victim in victims:
         with suppress(psutil.NoSuchProcess):
             victim.send_signal(signal.SIGKILL)
     process.wait()
-    seconds = time.monotonic() - begun + assert_gone(everyone)
+    seconds = time.monotonic() - began + assert_gone(processes)
     return stage or "", target, seconds
 
 

@@ -1,6 +1,6 @@
-"""Where disk, memory or a permission does not suffice, or Ctrl-C is pressed, one line says so; the run goes on later.
+"""Lack of disk space, memory or permissions and Ctrl-C are reported in one line, and the run can be resumed.
 
-Folders of the study lie on small file systems of their own, which are filled and made read-only while a stage runs.
+The folders of the study are on small file systems, which are filled or made read-only while a stage runs.
 """
 
 import os
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or os.geteuid() != 0, reason="file systems can be mounted by root on Linux only"
 )
 FULL, READ_ONLY, FILES, MEMORY, KEYS, TWO = "disk full", "read-only", "ulimit -f", "ulimit -v", "Ctrl-C", "two runs"
-#: What happens while a stage runs, one after the other, each in a run of its own.
+#: Faults during each stage, each in a separate run.
 PLAN = {
     "": [FULL, KEYS],
     "fit efficientad": [TWO, FULL, KEYS],
@@ -36,8 +36,8 @@ PLAN = {
     "figures": [FULL, KEYS],
     "render": [FULL],
 }
-TOLD = {
-    # SQLite, in which Qdrant stores, has words of its own for it.
+MESSAGES = {
+    # SQLite, which Qdrant uses, gives another reason.
     FULL: ("cannot be written (", "); free some space there"),
     READ_ONLY: ("cannot be written (Read-only file system); make the folder writable",),
     FILES: ("cannot be written (File too large); raise the limit",),
@@ -48,7 +48,7 @@ AGAIN = "then run the same command again; what is finished is kept"
 STOPPED = "stopped; the same command resumes where this one ended"
 
 
-def test_what_does_not_suffice_is_told_in_one_line_and_nothing_is_lost(undisturbed: Undisturbed) -> None:
+def test_lack_of_resources_is_reported_in_one_line_and_nothing_is_lost(undisturbed: Undisturbed) -> None:
     harness.clear()
     (harness.KEPT / "finished.json").unlink(missing_ok=True)
     plan = {stage: list(kinds) for stage, kinds in PLAN.items()}
@@ -56,64 +56,64 @@ def test_what_does_not_suffice_is_told_in_one_line_and_nothing_is_lost(undisturb
         for place in (FOLDER.run, FOLDER.report):
             place.mkdir(parents=True)
             mounts.enter_context(mounted(place, "-t", "tmpfs", "-o", "size=600m", "tmpfs"))
-            # Snakemake deletes folders that stay empty, which a mount cannot be.
+            # Snakemake deletes empty folders, but a mount cannot be deleted.
             (place / "mounted").touch()
         finished = Finished()
         while any(plan.values()):
             process = start()
             try:
-                _go(process, plan)
+                _inject(process, plan)
             finally:
-                for one in family(process):
+                for member in family(process):
                     with suppress(psutil.NoSuchProcess):
-                        one.kill()
-            finished.look()
-            harness.assert_nothing_half()
+                        member.kill()
+            finished.check()
+            harness.assert_no_partial_files()
         done = harness.run()
         assert done.status == 0, done.lines[-40:]
-        finished.look()
+        finished.check()
         result = harness.compared()
     assert result == undisturbed()
 
 
-def _go(process: subprocess.Popen[str], plan: dict[str, list[str]]) -> None:
-    """Wait for a stage for which something is planned, let it happen, and see the run end as it should."""
-    stage, one = at_work(process)
+def _inject(process: subprocess.Popen[str], plan: dict[str, list[str]]) -> None:
+    """Wait for a stage with a planned fault, inject it, and check how the run ends."""
+    stage, worker = at_work(process)
     while not plan.get(stage or ""):
         assert process.poll() is None, (end(process).lines[-30:], plan)
         time.sleep(0.1)
-        stage, one = at_work(process)
+        stage, worker = at_work(process)
     kind, where = plan[stage or ""].pop(0), stage or "draw images"
-    everyone = family(process)
+    processes = family(process)
     if kind == TWO:
         for command in ("reproduce", "render"):
-            harness.run(command=command).assert_told("another run is at work here; wait for it to end")
+            harness.run(command=command).assert_error("another run is at work here; wait for it to end")
         record("two runs at once", where, "exit 2, one line")
         process.kill()
-        assert_gone(everyone)
+        assert_gone(processes)
         end(process)
     elif kind == KEYS:
         time.sleep(2)
-        everyone, begun = family(process), time.monotonic()
+        processes, began = family(process), time.monotonic()
         process.send_signal(signal.SIGINT)
         process.wait()
-        assert_gone(everyone)
-        seconds = time.monotonic() - begun
+        assert_gone(processes)
+        seconds = time.monotonic() - began
         assert seconds < harness.GONE
         done = end(process)
         assert (done.status, done.lines[-1]) == (130, STOPPED), done.lines[-20:]
         record("Ctrl-C", where, "exit 130, says how to go on", seconds)
     else:
-        with _short(kind, one):
+        with _shortage(kind, worker):
             done = end(process)
-        assert_gone(everyone)
-        done.assert_told(*TOLD[kind], AGAIN)
+        assert_gone(processes)
+        done.assert_error(*MESSAGES[kind], AGAIN)
         record(kind, where, "exit 2, one line, resumed")
 
 
 @contextmanager
-def _short(kind: str, stage: psutil.Process | None) -> Iterator[None]:
-    """Let something be short until the block ends."""
+def _shortage(kind: str, stage: psutil.Process | None) -> Iterator[None]:
+    """Make a resource insufficient during the block."""
     places = (FOLDER.run, FOLDER.report)
     if kind == FULL:
         fillers = [place / "filler" for place in places]
@@ -133,7 +133,7 @@ def _short(kind: str, stage: psutil.Process | None) -> Iterator[None]:
         if kind == FILES:
             resource.prlimit(stage.pid, resource.RLIMIT_FSIZE, (1 << 16, resource.RLIM_INFINITY))
         else:
-            # Loading torch is done.
+            # Wait until torch is loaded.
             while stage.memory_info().rss < 250 << 20:
                 time.sleep(0.05)
             resource.prlimit(stage.pid, resource.RLIMIT_AS, (stage.memory_info().vms, resource.RLIM_INFINITY))
@@ -154,7 +154,7 @@ CELL = "patchcore/leather/seed0"
 
 @pytest.fixture
 def unfitted(undisturbed: Undisturbed) -> Iterator[Path]:
-    """The folder of a PatchCore cell of a study whose images are there."""
+    """The folder of a PatchCore cell that is not trained; the images of the study exist."""
     if not FOLDER.study_file.is_file():
         process = start()
         while not at_work(process)[0]:
@@ -167,7 +167,7 @@ def unfitted(undisturbed: Undisturbed) -> Iterator[Path]:
     yield cell
 
 
-def test_a_memory_limit_during_the_selection_of_the_coreset_is_told(unfitted: Path) -> None:
+def test_a_memory_limit_during_the_selection_of_the_coreset_is_reported(unfitted: Path) -> None:
     script = str(harness.INJECT / "short_of_memory.py")
     command = [sys.executable, script, "fit", "--study", harness.NAME, "--cell", CELL]
     done = subprocess.run(command, cwd=FOLDER.root, capture_output=True, text=True, check=False)
@@ -179,31 +179,31 @@ def test_a_memory_limit_during_the_selection_of_the_coreset_is_told(unfitted: Pa
 
 
 @pytest.mark.parametrize("megabytes", [400, 1200, 2000, 2800])
-def test_a_memory_limit_from_the_start_is_told_or_suffices(unfitted: Path, megabytes: int) -> None:
+def test_a_memory_limit_from_the_start_is_reported_or_suffices(unfitted: Path, megabytes: int) -> None:
     done = harness.run("--cell", CELL, command="fit", limit=f"ulimit -v {megabytes << 10};")
     if done.status == 0:
         assert (unfitted / "checkpoint.ckpt").is_file()
         record(f"ulimit -v {megabytes} MB", "fit patchcore", "sufficed")
     else:
-        done.assert_told("memory ran out")
+        done.assert_error("memory ran out")
         assert not (unfitted / "checkpoint.ckpt").exists()
         record(f"ulimit -v {megabytes} MB", "fit patchcore", "exit 2, one line")
 
 
 def test_ctrl_c_stops_a_stage_that_runs_alone(unfitted: Path) -> None:
     cell = unfitted.parents[2] / "efficientad" / "leather" / "seed0"
-    for begun_before in cell.glob("resume-*"):
-        begun_before.unlink()
+    for checkpoint in cell.glob("resume-*"):
+        checkpoint.unlink()
     process = start("--cell", "efficientad/leather/seed0", command="fit")
     while not list(cell.glob("resume-*")):
         assert process.poll() is None, end(process).lines[-20:]
         time.sleep(0.2)
-    begun = time.monotonic()
+    began = time.monotonic()
     process.send_signal(signal.SIGINT)
-    # Its last word; the kernel then takes its time to free small pages, which a stage of the workflow does not use.
-    while not harness.said(process, STOPPED) and process.poll() is None:
+    # Wait for the last line only: afterwards the kernel frees small pages, which stages in the workflow do not use.
+    while not harness.has_printed(process, STOPPED) and process.poll() is None:
         time.sleep(0.01)
-    seconds = time.monotonic() - begun
+    seconds = time.monotonic() - began
     done = end(process)
     assert (done.status, done.lines[-1]) == (130, STOPPED), done.lines[-20:]
     assert seconds < harness.GONE

@@ -1,4 +1,4 @@
-"""How much is tried: a little of the same in every run of the tests, a lot in `nox -s fuzz`, which names its seed."""
+"""Number of examples: a few fixed ones in every test run, many in `nox -s fuzz`, which prints its seed."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ settings.load_profile("quick")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What was tried, by kind, into runs/bad-input.md."""
+    """Write the counts of inputs by kind to runs/bad-input.md."""
     if not TRIED or settings.get_current_profile_name() == "quick":
         return
     kinds = sorted({kind for kind, _ in TRIED})

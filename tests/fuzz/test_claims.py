@@ -1,4 +1,4 @@
-"""Files of claims and of references that somebody edited."""
+"""Edited files of claims and of references."""
 
 import tomllib
 from pathlib import Path
@@ -18,7 +18,7 @@ from repro.stages import verdicts as judge
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
-    """Of the official data, so that claims on numbers are judged as well."""
+    """Results on the official data, so that claims about numbers are judged as well."""
     folder = example_report.build(
         tmp_path_factory.mktemp("example"), categories=("grid", "tile", "leather"), official=True, source="folder"
     )
@@ -48,6 +48,6 @@ def test_edited_references_are_compared_or_refused_in_one_line(
     path = write(tmp_path_factory.mktemp("references"), data.draw(altered(content)))
 
     def compared() -> list[object]:
-        return [compare(results, one, name) for one in references(path) for name in results.variants]
+        return [compare(results, reference, name) for reference in references(path) for name in results.variants]
 
     attempt("references.toml", compared)

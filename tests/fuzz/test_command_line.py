@@ -1,4 +1,4 @@
-"""Commands as people mistype them."""
+"""Mistyped commands."""
 
 import os
 import shutil
@@ -23,41 +23,43 @@ cells = st.sampled_from(["patchcore/grid/seed0", "a/b/c", "../../seed0", "x/../s
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A project of its own, so that nothing of this one is touched."""
+    """A separate project, so that this one is not changed."""
     root = tmp_path_factory.mktemp("project")
     folder = example_report.build(root)
     (folder.report / "paper.html").write_text("<p>", encoding="utf-8")
-    before = RunFolder.__init__.__defaults__
+    defaults = RunFolder.__init__.__defaults__
     RunFolder.__init__.__defaults__ = (root,)
-    here = Path.cwd()
+    previous = Path.cwd()
     os.chdir(root)
     yield root
-    os.chdir(here)
-    RunFolder.__init__.__defaults__ = before
+    os.chdir(previous)
+    RunFolder.__init__.__defaults__ = defaults
 
 
 def command(root: Path) -> st.SearchStrategy[list[str]]:
     report = root / "report" / "example" / "results.json"
     places = st.sampled_from([str(root), str(report), str(root / "new"), "", "nowhere/x", str(report / "x")])
-    one = st.sampled_from
+    choose = st.sampled_from
     return st.one_of(
-        st.tuples(one(["score", "retrieve"]), st.just("--cell"), cells, st.just("--study"), studies),
-        st.tuples(one(["results", "render", "verdicts", "data"]), st.just("--study"), studies),
+        st.tuples(choose(["score", "retrieve"]), st.just("--cell"), cells, st.just("--study"), studies),
+        st.tuples(choose(["results", "render", "verdicts", "data"]), st.just("--study"), studies),
         st.tuples(st.just("figures"), st.just("--only"), words, st.just("--study"), studies),
         st.tuples(st.just("table"), words | st.just("scores"), st.just("--study"), studies),
         st.tuples(st.just("export"), places, st.just("--study"), studies),
-        st.tuples(st.just("view"), st.just("--port"), one(["-1", "70000", "x", "²"]), st.just("--study"), studies),
+        st.tuples(st.just("view"), st.just("--port"), choose(["-1", "70000", "x", "²"]), st.just("--study"), studies),
         st.tuples(st.just("regression"), st.just("--study"), studies, st.just("--baseline"), places),
         st.tuples(st.just("bench"), places),
         st.tuples(st.just("schema"), places.filter(lambda place: place not in ("", str(root)))),
         st.tuples(st.just("reproduce"), st.just("--study"), words, st.just("--categories"), words),
         st.tuples(st.just("reproduce"), st.just("--data-root"), places, st.just("--categories"), words),
-        st.tuples(one(["reproduce", "nonsense", "--nonsense", "fit"]), one(["--cores", "--until", "--devices"]), words),
+        st.tuples(
+            choose(["reproduce", "nonsense", "--nonsense", "fit"]), choose(["--cores", "--until", "--devices"]), words
+        ),
     ).map(list)
 
 
 @given(data=st.data())
-def test_a_mistyped_command_ends_in_one_line_and_writes_nothing_elsewhere(
+def test_a_mistyped_command_ends_with_one_line_and_writes_only_in_its_folders(
     root: Path, capsys: pytest.CaptureFixture[str], data: st.DataObject
 ) -> None:
     arguments = data.draw(command(root))
@@ -65,21 +67,21 @@ def test_a_mistyped_command_ends_in_one_line_and_writes_nothing_elsewhere(
     try:
         status = main(arguments)
     except SystemExit as end:
-        # argparse tells of the arguments it knows to be wrong.
+        # argparse reports the errors that it finds.
         status = int(end.code or 0)
     errors = capsys.readouterr().err
-    told = [line for line in errors.splitlines() if "error: " in line]
+    messages = [line for line in errors.splitlines() if "error: " in line]
     assert status in (0, 1, 2)
     assert "Traceback" not in errors
     if status == 2:
-        assert len(told) == 1, errors
+        assert len(messages) == 1, errors
     TRIED["command line", "refused" if status else "accepted"] += 1
     assert {path.name for path in root.iterdir()} <= {"runs", "report", "new", "nowhere", "baselines", "schemas"}
     for path in ("new", "nowhere"):
         shutil.rmtree(root / path, ignore_errors=True)
 
 
-def test_a_port_in_use_is_told(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_port_in_use_is_reported(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -1,4 +1,4 @@
-"""Folders of images as people have them."""
+"""Folders of images with all kinds of faults."""
 
 import os
 import random
@@ -19,11 +19,11 @@ from repro.data.layout import samples
 from repro.runs import RunFolder, read_json
 from repro.stages.data import prepare
 
-#: What a file system takes as a name.
+#: Names that a file system accepts.
 file_names = (st.sampled_from(MARKUP + ODD) | st.text(min_size=1, max_size=12)).filter(
     lambda name: (
         name not in (".", "..") and not set("/\x00") & set(name) and len(os.fsencode(name)) < 200
-        if not any(unicodedata.category(one) == "Cs" for one in name)
+        if not any(unicodedata.category(character) == "Cs" for character in name)
         else False
     )
 )
@@ -38,7 +38,7 @@ def save(path: Path, mode: str = "RGB", size: tuple[int, int] = (8, 8), value: i
 
 
 def tree(root: Path, category: str, defect: str, stem: str) -> Path:
-    """The least that is a data set."""
+    """Write a minimal data set."""
     folder = root / category
     for place in (
         f"train/good/{stem}",
@@ -64,8 +64,8 @@ def link(path: Path, target: Path) -> None:
     path.symlink_to(target)
 
 
-#: What happens to one of the files of a sound tree.
-HARM: dict[str, Callable[[Path], object]] = {
+#: Damage to one file of a valid tree.
+DAMAGE: dict[str, Callable[[Path], object]] = {
     "empty": lambda path: path.write_bytes(b""),
     "truncated": lambda path: rewrite(path, lambda content: content[: len(content) * 2 // 3]),
     "one byte off": lambda path: rewrite(path, lambda content: content[:30] + bytes([content[30] ^ 1]) + content[31:]),
@@ -91,8 +91,8 @@ HARM: dict[str, Callable[[Path], object]] = {
     "a link to nothing": lambda path: link(path, Path("nowhere.png")),
     "a link outside": lambda path: link(path, Path("/etc/passwd")),
 }
-#: What lies beside them.
-BESIDE: dict[str, Callable[[Path], object]] = {
+#: Additional files, and changes to more than one.
+EXTRAS: dict[str, Callable[[Path], object]] = {
     "nothing": lambda folder: None,
     ".DS_Store": lambda folder: (folder / "test" / ".DS_Store").write_bytes(b"\0Bud1"),
     "Thumbs.db": lambda folder: (folder / "train" / "good" / "Thumbs.db").write_bytes(b"\xd0\xcf"),
@@ -125,38 +125,41 @@ BESIDE: dict[str, Callable[[Path], object]] = {
 
 
 def check(root: Path, run: Path, category: str) -> bool:
-    """Whether the data is accepted; then its manifest names what is there and nothing else was written."""
+    """Prepare the data; its manifest must list all files, and nothing else may be written."""
     study = studies.choose(studies.load("mvtec"), data_root=root, categories=[category])
     folder = RunFolder("mvtec", run)
     prepare(folder, study)
-    found = read_json(folder.manifest(category), hint="")
-    there = {
-        path.relative_to(root).as_posix() for one in samples(root, category) for path in (one.image, one.mask) if path
+    manifest = read_json(folder.manifest(category), hint="")
+    present = {
+        path.relative_to(root).as_posix()
+        for sample in samples(root, category)
+        for path in (sample.image, sample.mask)
+        if path
     }
-    assert set(found["files"]) == there
+    assert set(manifest["files"]) == present
     assert {entry.name for entry in run.iterdir()} == {"runs"}
     return True
 
 
-@pytest.mark.parametrize("harm", HARM)
+@pytest.mark.parametrize("damage", DAMAGE)
 @pytest.mark.parametrize("where", ["train/good", "test/good", "test/bent", "ground_truth/bent"])
-def test_a_file_that_is_not_as_it_should_be_is_read_right_or_told(tmp_path: Path, harm: str, where: str) -> None:
+def test_a_damaged_file_is_read_correctly_or_reported(tmp_path: Path, damage: str, where: str) -> None:
     folder = tree(tmp_path / "data", "grid", "bent", "000")
-    HARM[harm](next((folder / where).iterdir()))
+    DAMAGE[damage](next((folder / where).iterdir()))
     (tmp_path / "run").mkdir()
     attempt("data: a file", lambda: check(tmp_path / "data", tmp_path / "run", "grid"))
 
 
-@pytest.mark.parametrize("beside", BESIDE)
-def test_what_lies_beside_the_images_is_passed_over_or_told(tmp_path: Path, beside: str) -> None:
+@pytest.mark.parametrize("extra", EXTRAS)
+def test_additional_files_are_ignored_or_reported(tmp_path: Path, extra: str) -> None:
     folder = tree(tmp_path / "data", "grid", "bent", "000")
-    BESIDE[beside](folder)
+    EXTRAS[extra](folder)
     (tmp_path / "run").mkdir()
     attempt("data: beside the files", lambda: check(tmp_path / "data", tmp_path / "run", "grid"))
 
 
 @given(category=file_names, defect=file_names, stem=file_names, seed=st.integers(0, 999))
-def test_any_name_is_kept_or_refused_in_one_line(
+def test_any_name_is_accepted_or_refused_in_one_line(
     tmp_path_factory: pytest.TempPathFactory, category: str, defect: str, stem: str, seed: int
 ) -> None:
     root, run = tmp_path_factory.mktemp("data"), tmp_path_factory.mktemp("run")
@@ -165,11 +168,11 @@ def test_any_name_is_kept_or_refused_in_one_line(
     except (OSError, ValueError):
         return
     rng = random.Random(seed)
-    BESIDE[rng.choice(sorted(BESIDE))](folder)
+    EXTRAS[rng.choice(sorted(EXTRAS))](folder)
     attempt("data: names", lambda: check(root, run, category))
 
 
-def test_masks_that_mark_by_grey_values_mark_what_is_not_black(tmp_path: Path) -> None:
+def test_all_pixels_of_a_mask_that_are_not_black_are_marked(tmp_path: Path) -> None:
     folder = tree(tmp_path, "grid", "bent", "000")
     levels = np.zeros((8, 8), np.uint8)
     levels[2, 3] = 1
@@ -178,6 +181,6 @@ def test_masks_that_mark_by_grey_values_mark_what_is_not_black(tmp_path: Path) -
 
 
 def tmp_path_mkdir(root: Path) -> Path:
-    made = root.parent / f"{root.name}-run"
-    made.mkdir()
-    return made
+    path = root.parent / f"{root.name}-run"
+    path.mkdir()
+    return path

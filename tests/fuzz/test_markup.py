@@ -1,4 +1,4 @@
-"""Names that hold markup stay names: in the Markdown, the page, its script and the PDF."""
+"""Markup in names is shown as text: in the Markdown, the page, its script and the PDF."""
 
 import json
 import re
@@ -20,14 +20,14 @@ CHARACTERS = "<>&\"'`*_[]()!#$@\\|~{}%=-+.: aä木"
 flat = st.sampled_from([name for name in MARKUP if "/" not in name]) | st.text(CHARACTERS, min_size=1, max_size=12)
 flat = flat.filter(lambda name: name.strip() == name and name[0] != "." and re.search(r"[^\d.,%]", name) is not None)
 title = st.sampled_from(MARKUP)
-#: Each example takes a second or two, so there are fewer, and what fails is not made smaller.
+#: Each example takes a second or two, so there are fewer, and failing ones are not shrunk.
 FEW = settings(max_examples=max(1, settings().max_examples // 8), phases=(Phase.generate,))
-#: What depends on the length of names or on the numbers in them.
-PASSED_OVER = {"code", "col", "colgroup"}
+#: Elements that depend on the length of names or on the numbers in them.
+IGNORED = {"code", "col", "colgroup"}
 
 
 class Structure(HTMLParser):
-    """The elements of a page, each with the names of its attributes and where it leads; its scripts."""
+    """Scripts, text and elements of a page; each element with its attribute names and link target."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -37,13 +37,13 @@ class Structure(HTMLParser):
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        known = dict(attrs)
+        attributes = dict(attrs)
         self._script = tag == "script"
-        if tag in PASSED_OVER or known.get("class") == "n":
+        if tag in IGNORED or attributes.get("class") == "n":
             return
-        leads = str(known.get("href") or known.get("src") or "")
+        target = str(attributes.get("href") or attributes.get("src") or "")
         self.elements.append(
-            (tag, tuple(sorted(known)), leads.partition(",")[0] if leads.startswith("data:") else leads)
+            (tag, tuple(sorted(attributes)), target.partition(",")[0] if target.startswith("data:") else target)
         )
 
     def handle_endtag(self, tag: str) -> None:
@@ -71,20 +71,20 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Structure:
 
 @FEW
 @given(category=flat, defect=flat, heading=title)
-def test_a_page_has_the_same_elements_whatever_its_names_hold(
+def test_a_page_has_the_same_elements_for_any_names(
     plain: Structure, tmp_path_factory: pytest.TempPathFactory, category: str, defect: str, heading: str
 ) -> None:
     if category == defect:
         return
     _, page = page_of(build(tmp_path_factory.mktemp("named"), category, defect, heading))
-    found = Structure(page)
-    assert found.elements == plain.elements
-    assert not [element for element in found.elements if any(name.startswith("on") for name in element[1])]
-    assert len(found.scripts) == len(plain.scripts) == 2
-    images = json.loads(found.scripts[0])["images"]
+    named = Structure(page)
+    assert named.elements == plain.elements
+    assert not [element for element in named.elements if any(name.startswith("on") for name in element[1])]
+    assert len(named.scripts) == len(plain.scripts) == 2
+    images = json.loads(named.scripts[0])["images"]
     assert {image["category"] for image in images} <= {category}
-    assert found.scripts[1] == plain.scripts[1]
-    shown = " ".join("".join(found.text).split())
+    assert named.scripts[1] == plain.scripts[1]
+    shown = " ".join("".join(named.text).split())
     for name in (category, defect, heading):
         assert " ".join(name.split()) in shown
     TRIED["markup: page", "accepted"] += 1
@@ -92,10 +92,10 @@ def test_a_page_has_the_same_elements_whatever_its_names_hold(
 
 @FEW
 @given(category=flat, defect=flat, heading=title)
-def test_a_pdf_is_set_whatever_its_names_hold(
+def test_a_pdf_is_made_for_any_names(
     tmp_path_factory: pytest.TempPathFactory, category: str, defect: str, heading: str
 ) -> None:
-    """Typst that one of the names brought in would panic, fail to parse or read a file that is not there."""
+    """Typst code in a name would panic, fail to parse or read a missing file."""
     if category == defect:
         return
     folder = build(tmp_path_factory.mktemp("named"), category, defect, heading)
@@ -106,7 +106,7 @@ def test_a_pdf_is_set_whatever_its_names_hold(
     TRIED["markup: PDF", "accepted"] += 1
 
 
-def test_the_script_of_the_page_makes_no_markup_of_texts() -> None:
+def test_the_script_of_the_page_does_not_parse_text_as_markup() -> None:
     script = (paper.TEMPLATES / "page.js").read_text(encoding="utf-8")
     assert not re.findall(
         r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|DOMParser", script

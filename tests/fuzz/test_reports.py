@@ -1,4 +1,4 @@
-"""Report files that were altered, and names that hold markup."""
+"""Altered report files."""
 
 import json
 import shutil
@@ -27,12 +27,12 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 
 
 def put(path: Path, content: Any) -> None:
-    """Write JSON as careless programs do: NaN, infinity and all."""
+    """Write JSON that may hold NaN and infinity."""
     path.write_text(json.dumps(content), encoding="utf-8")
 
 
 def sign(folder: RunFolder) -> None:
-    """Let verdicts and guards name the results that lie beside them."""
+    """Write the hash of results.json into verdicts and guards."""
     for name in ("verdicts", "guards"):
         path = folder.report / f"{name}.json"
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -77,10 +77,10 @@ def test_an_altered_baseline_is_compared_or_refused_in_one_line(
 
 
 @given(data=st.data())
-def test_a_file_beside_the_report_is_shown_or_refused_in_one_line(
+def test_another_file_that_the_report_reads_is_used_or_refused_in_one_line(
     example: RunFolder, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
-    root = tmp_path_factory.mktemp("beside")
+    root = tmp_path_factory.mktemp("other")
     folder = RunFolder(example.study, root)
     shutil.copytree(example.root / "report", root / "report")
     if data.draw(st.booleans()):

@@ -1,4 +1,4 @@
-"""What earlier stages left in a run folder, damaged or of another version."""
+"""Run folders whose files are damaged or of another version."""
 
 import io
 import json
@@ -56,12 +56,12 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 
 
 def copy(folder: RunFolder, root: Path) -> RunFolder:
-    made = RunFolder(folder.study, root)
-    shutil.copytree(folder.run, made.run)
-    return made
+    result = RunFolder(folder.study, root)
+    shutil.copytree(folder.run, result.run)
+    return result
 
 
-def test_a_whole_run_folder_is_gathered(finished: RunFolder, tmp_path: Path) -> None:
+def test_a_complete_run_folder_is_collected(finished: RunFolder, tmp_path: Path) -> None:
     folder = copy(finished, tmp_path)
     results(folder, studies.load("smoke"))
     timings = read_json(folder.report / "timings.json", hint="")
@@ -69,7 +69,7 @@ def test_a_whole_run_folder_is_gathered(finished: RunFolder, tmp_path: Path) -> 
 
 
 @given(data=st.data())
-def test_an_altered_run_folder_is_gathered_or_refused_in_one_line(
+def test_an_altered_run_folder_is_collected_or_refused_in_one_line(
     finished: RunFolder, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     folder = copy(finished, tmp_path_factory.mktemp("altered"))
@@ -83,19 +83,19 @@ def test_an_altered_run_folder_is_gathered_or_refused_in_one_line(
         content = json.loads(path.read_text(encoding="utf-8"))
         path.write_text(json.dumps(data.draw(altered(content) | junk)), encoding="utf-8")
 
-    def gather() -> None:
+    def collect() -> None:
         read_root(folder, hint="run `nox -s evaluate`")
         results(folder, studies.load_resolved(folder))
 
-    attempt(f"run folder: {path.name if path.suffix == '.json' else 'benchmarks'}", gather)
+    attempt(f"run folder: {path.name if path.suffix == '.json' else 'benchmarks'}", collect)
     assert {entry.name for entry in folder.root.iterdir()} <= {"runs", "report"}
     shutil.rmtree(folder.root)
 
 
-def arrays(draw: st.DrawFn, whole: dict[str, Any]) -> dict[str, Any]:
-    """Arrays as they are, but for one that is absent, cut, of another kind, not finite or all the same."""
-    name = draw(st.sampled_from(sorted(whole)))
-    array = whole[name]
+def arrays(draw: st.DrawFn, original: dict[str, Any]) -> dict[str, Any]:
+    """The arrays, one of them absent, cut, of another type, not finite or constant."""
+    name = draw(st.sampled_from(sorted(original)))
+    array = original[name]
     changes = {
         "absent": None,
         "cut": array[:-1],
@@ -109,7 +109,7 @@ def arrays(draw: st.DrawFn, whole: dict[str, Any]) -> dict[str, Any]:
         "twice as deep": np.stack([array, array], -1),
     }
     chosen = changes[draw(st.sampled_from(sorted(changes)))]
-    return {key: value for key, value in (whole | {name: chosen}).items() if value is not None}
+    return {key: value for key, value in (original | {name: chosen}).items() if value is not None}
 
 
 @given(data=st.data())

@@ -1,4 +1,4 @@
-"""Study files that somebody mistyped."""
+"""Study files with mistakes."""
 
 import json
 import tomllib
@@ -19,7 +19,7 @@ PACKAGE = {name: tomllib.loads((studies.STUDIES / f"{name}.toml").read_text("utf
 
 
 def check(study: Study, root: Path) -> None:
-    """What an accepted study promises the stages: names that stay in its folder, and a file that says the same."""
+    """An accepted study must stay in its folder and be equal after it was written and read."""
     folder = RunFolder(study.name, root)
     for cell in study.cells:
         assert Cell.from_key(cell.key) == cell
@@ -33,7 +33,7 @@ def check(study: Study, root: Path) -> None:
 
 @pytest.mark.parametrize("name", ["embedded", "mvtec"])
 @given(data=st.data())
-def test_a_mistyped_study_is_run_as_it_says_or_refused_in_one_line(
+def test_an_altered_study_is_accepted_or_refused_in_one_line(
     tmp_path_factory: pytest.TempPathFactory, name: str, data: st.DataObject
 ) -> None:
     root = tmp_path_factory.mktemp("study")
@@ -51,27 +51,27 @@ def test_a_mistyped_study_is_run_as_it_says_or_refused_in_one_line(
     text=st.binary(max_size=60)
     | st.sampled_from([b"", b"[" * 5000, b"a = " + b"9" * 5000, b"\xef\xbb\xbfname = 'x'", b"\x00"])
 )
-def test_bytes_that_are_no_study_are_refused_in_one_line(tmp_path_factory: pytest.TempPathFactory, text: bytes) -> None:
+def test_arbitrary_bytes_are_refused_in_one_line(tmp_path_factory: pytest.TempPathFactory, text: bytes) -> None:
     path = tmp_path_factory.mktemp("study") / "mine.toml"
     path.write_bytes(text)
     assert attempt("study file: any bytes", lambda: studies.load(str(path))) is None
 
 
 @given(categories=st.lists(names, min_size=1, max_size=3), name=names, root=names)
-def test_names_in_a_study_lead_nowhere_else(
+def test_names_in_a_study_do_not_lead_out_of_its_folder(
     tmp_path_factory: pytest.TempPathFactory, categories: list[str], name: str, root: str
 ) -> None:
     content = PACKAGE["mvtec"] | {"categories": categories, "queries": [], "guards": []}
     where = Path("mine.toml")
     folder = {"data": {"source": "folder", "root": root}}
-    for one in ({}, {"name": name}, {"title": name}, folder, {"variants": {name: content["variants"]["patchcore"]}}):
-        study = attempt("study file: names", lambda one=one: studies.check(content | one, where=where))
+    for change in ({}, {"name": name}, {"title": name}, folder, {"variants": {name: content["variants"]["patchcore"]}}):
+        study = attempt("study file: names", lambda change=change: studies.check(content | change, where=where))
         if study is not None:
             check(study, tmp_path_factory.mktemp("study"))
 
 
 @given(data=st.data())
-def test_the_study_of_another_version_is_refused_with_a_mend_that_helps(
+def test_the_study_of_another_version_is_refused_with_a_hint(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     folder = RunFolder("smoke", tmp_path_factory.mktemp("run"))

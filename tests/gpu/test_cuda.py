@@ -1,4 +1,4 @@
-"""What only a CUDA device can show: that it selects, searches and describes as a CPU does."""
+"""Selection, search and features on a CUDA device agree with those of a CPU."""
 
 import copy
 
@@ -26,50 +26,50 @@ def points(count: int, dimension: int) -> torch.Tensor:
     return low + 0.1 * torch.randn(count, dimension, generator=generator)
 
 
-def radius(all_points: torch.Tensor, chosen: torch.Tensor) -> float:
-    """Distance of the point that lies farthest from all chosen."""
-    return float(torch.cdist(all_points.double(), all_points[chosen].double()).amin(1).max())
+def radius(candidates: torch.Tensor, selected: torch.Tensor) -> float:
+    """Compute the largest distance of a point to the nearest selected one."""
+    return float(torch.cdist(candidates.double(), candidates[selected].double()).amin(1).max())
 
 
-def test_the_coreset_covers_as_well_as_the_cpus() -> None:
-    """Rounding differs between the two, so that near ties may fall the other way: the order is not asserted."""
-    some = points(20_000, 128)
-    here, there = farthest_first(some, 2_000, 7), farthest_first(some.cuda(), 2_000, 7)
-    assert there.device.type == "cuda"
-    assert len(there.unique()) == 2_000
-    assert radius(some, there.cpu()) == pytest.approx(radius(some, here), rel=1e-3)
+def test_the_coreset_covers_as_well_as_on_a_cpu() -> None:
+    """The order is not asserted, because different rounding may decide near ties differently."""
+    bank = points(20_000, 128)
+    expected, actual = farthest_first(bank, 2_000, 7), farthest_first(bank.cuda(), 2_000, 7)
+    assert actual.device.type == "cuda"
+    assert len(actual.unique()) == 2_000
+    assert radius(bank, actual.cpu()) == pytest.approx(radius(bank, expected), rel=1e-3)
 
 
 def test_a_full_bank_is_selected_on_the_device_within_its_memory() -> None:
-    some = points(327_680, 896).cuda()
+    bank = points(327_680, 896).cuda()
     torch.cuda.reset_peak_memory_stats()
-    assert farthest_first(some, 1_000, 0).device.type == "cuda"
-    assert torch.cuda.max_memory_allocated() < 2 * some.nbytes
+    assert farthest_first(bank, 1_000, 0).device.type == "cuda"
+    assert torch.cuda.max_memory_allocated() < 2 * bank.nbytes
 
 
-def test_the_nearest_are_those_of_the_cpu() -> None:
+def test_the_nearest_neighbours_are_those_of_the_cpu() -> None:
     model = LeanPatchcoreModel.__new__(LeanPatchcoreModel)
     nn.Module.__init__(model)
     model.memory_bank = points(5_000, 128)
     distances, indices = model.nearest_neighbors(points(300, 128)[50:], 1)
     model.memory_bank = model.memory_bank.cuda()
-    found, _ = model.nearest_neighbors(points(300, 128)[50:].cuda(), 1)
-    assert torch.allclose(found.cpu(), distances, atol=0.05)
+    on_gpu, _ = model.nearest_neighbors(points(300, 128)[50:].cuda(), 1)
+    assert torch.allclose(on_gpu.cpu(), distances, atol=0.05)
     assert indices.shape == (250,)
 
 
-def test_batches_arrive_pinned() -> None:
+def test_batches_are_pinned() -> None:
     items = [ImageItem(image=torch.rand(3, 8, 8), gt_label=torch.tensor(0), image_path=str(n)) for n in range(2)]
     batch = next(iter(pinned(DataLoader(items, batch_size=2, collate_fn=ImageBatch.collate))))
     assert batch.image.is_pinned()
 
 
-def test_features_stay_within_the_tolerance_of_the_cpus() -> None:
+def test_features_agree_with_those_of_a_cpu() -> None:
     network = nn.Sequential(*list(lite0.load().children())[:3]).eval()
     images = torch.rand(4, 3, 256, 256, generator=torch.Generator().manual_seed(0))
-    faster = copy.deepcopy(network).cuda()
-    channels_last([faster])
+    on_gpu = copy.deepcopy(network).cuda()
+    channels_last([on_gpu])
     with torch.no_grad():
-        exact, rough = network(images), faster(images.cuda())
-    assert rough.dtype == torch.float32
-    assert torch.linalg.vector_norm(rough.cpu() - exact) < 0.005 * torch.linalg.vector_norm(exact)
+        reference, accelerated = network(images), on_gpu(images.cuda())
+    assert accelerated.dtype == torch.float32
+    assert torch.linalg.vector_norm(accelerated.cpu() - reference) < 0.005 * torch.linalg.vector_norm(reference)

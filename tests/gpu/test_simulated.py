@@ -1,4 +1,4 @@
-"""What a GPU is given: the same numbers, and, simulated, what it has to hold."""
+"""Preparation of networks and batches for a GPU, and its memory, simulated."""
 
 import warnings
 from collections.abc import Iterator
@@ -26,17 +26,16 @@ VARIANTS = {
     "patchcore": PatchCoreVariant(model="patchcore", neighbours=3, coreset_ratio=0.1, **BACKBONE),
     "padim": PadimVariant(model="padim", features=100, **BACKBONE),
 }
-#: Training images of MVTec AD's largest category but two, patches of a 256-pixel image, and channels of the published
-#: layers: what the coreset of grid is selected from, rounded up to 320 images.
+#: Patches of a large training set, 320 images of 256 pixels, and channels of the published layers.
 PATCHES, CHANNELS = 320 * 1024, 896
 
 
 @pytest.mark.parametrize("name", list(VARIANTS))
-def test_every_network_that_runs_is_named(name: str, tmp_path: Path) -> None:
-    """All convolutions lie in them, so that none is left behind in another memory format or precision."""
+def test_the_listed_networks_have_all_convolutions(name: str, tmp_path: Path) -> None:
+    """Otherwise some would be in another memory format or precision."""
     model = build(VARIANTS[name], 256, tmp_path)
-    named = {id(module) for network in MODELS[name].networks(model) for module in network.modules()}
-    assert [module for module in model.modules() if isinstance(module, nn.Conv2d) and id(module) not in named] == []
+    listed = {id(module) for network in MODELS[name].networks(model) for module in network.modules()}
+    assert [module for module in model.modules() if isinstance(module, nn.Conv2d) and id(module) not in listed] == []
 
 
 def test_channels_last_changes_no_value() -> None:
@@ -48,23 +47,23 @@ def test_channels_last_changes_no_value() -> None:
 
 
 def test_torch_pins_the_tensors_of_anomalibs_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pinning needs a device; here it is written down instead."""
+    """Pinning needs a device; here it is only recorded."""
     from torch.utils.data._utils.pin_memory import pin_memory
 
-    seen = []
-    monkeypatch.setattr(Tensor, "pin_memory", lambda one, *more: seen.append(tuple(one.shape)) or one)
+    shapes = []
+    monkeypatch.setattr(Tensor, "pin_memory", lambda tensor, *_: shapes.append(tuple(tensor.shape)) or tensor)
     items = [ImageItem(image=torch.rand(3, 8, 8), gt_label=torch.tensor(0), image_path=str(n)) for n in range(2)]
     loader = pinned(DataLoader(items, batch_size=2, collate_fn=ImageBatch.collate))
     batch = pin_memory(loader.collate_fn(items))
     assert loader.pin_memory
     assert isinstance(batch, ImageBatch)
-    assert (2, 3, 8, 8) in seen
+    assert (2, 3, 8, 8) in shapes
     assert batch.image_path == ["0", "1"]
 
 
 @pytest.fixture
-def swapped() -> Iterator[None]:
-    """A fake tensor cannot be swapped with a real one when a module moves."""
+def no_swapping() -> Iterator[None]:
+    """Disable swapping of tensors when a module moves: a fake tensor cannot be swapped with a real one."""
     before = torch.__future__.get_swap_module_params_on_conversion()
     torch.__future__.set_swap_module_params_on_conversion(False)
     yield
@@ -72,9 +71,9 @@ def swapped() -> Iterator[None]:
 
 
 def peak_gb(tracker: MemTracker) -> float:
-    found = {str(device): held["Total"] for device, held in tracker.get_tracker_snapshot("peak").items()}
-    assert set(found) <= {"cuda:0", "cpu"}
-    return found["cuda:0"] / 1e9
+    peaks = {str(device): memory["Total"] for device, memory in tracker.get_tracker_snapshot("peak").items()}
+    assert set(peaks) <= {"cuda:0", "cpu"}
+    return peaks["cuda:0"] / 1e9
 
 
 def bank(rows: int) -> LeanPatchcoreModel:
@@ -84,9 +83,9 @@ def bank(rows: int) -> LeanPatchcoreModel:
     return model
 
 
-@pytest.mark.usefixtures("swapped")
-def test_a_search_of_the_full_bank_stays_on_the_device_and_below_half_a_gigabyte_more() -> None:
-    """Simulated: no number is computed, but every shape, device and allocation is."""
+@pytest.mark.usefixtures("no_swapping")
+def test_a_search_of_the_full_bank_stays_on_the_device_and_needs_less_than_half_a_gigabyte_more() -> None:
+    """Simulated: shapes, devices and allocations without numbers."""
     with FakeTensorMode(), MemTracker() as tracker:
         model = bank(PATCHES // 10)
         patches = torch.empty(2 * 1024, CHANNELS, device="cuda:0")
@@ -96,19 +95,19 @@ def test_a_search_of_the_full_bank_stays_on_the_device_and_below_half_a_gigabyte
     assert peak_gb(tracker) < PATCHES // 10 * CHANNELS * 4 / 1e9 + 0.5
 
 
-@pytest.mark.usefixtures("swapped")
-def test_describing_an_image_in_channels_last_stays_so_through_the_network() -> None:
+@pytest.mark.usefixtures("no_swapping")
+def test_features_are_channels_last_in_the_whole_network() -> None:
     with FakeTensorMode():
         first, last = nn.Conv2d(3, 8, 3, device="cuda:0"), nn.Conv2d(8, 8, 3, stride=2, device="cuda:0")
         network = nn.Sequential(first, nn.ReLU(), last)
         channels_last([network])
-        found: Tensor = network(torch.empty(2, 3, 64, 64, device="cuda:0"))
-    assert found.is_contiguous(memory_format=torch.channels_last)
+        features: Tensor = network(torch.empty(2, 3, 64, 64, device="cuda:0"))
+    assert features.is_contiguous(memory_format=torch.channels_last)
 
 
-@pytest.mark.usefixtures("swapped")
-def test_the_coresets_sketch_of_all_patches_fits_a_small_gpu() -> None:
-    """The steps of the selection that hold all points at once; the rest works on pools of two thousand."""
+@pytest.mark.usefixtures("no_swapping")
+def test_the_sketch_of_all_patches_fits_a_small_gpu() -> None:
+    """Only the sketch holds all points at once; the rest of the selection works on pools of two thousand."""
     from repro.models.kcenter import _sketch
 
     with warnings.catch_warnings(), FakeTensorMode(), MemTracker() as tracker:

@@ -1,4 +1,4 @@
-"""What the Kubernetes profile asks a cluster for. A server on the loopback takes the requests; no pod ever runs."""
+"""The requests of the Kubernetes profile to a cluster. A local server receives them; no pod runs."""
 
 import json
 import shutil
@@ -17,7 +17,7 @@ from repro.workflow.choices import Choices
 from repro.workflow.snakemake import command, environment, find_profile
 
 NAME = "kubernetes-test"
-#: As an administrator would write it; the volume is mounted where the checkout lies.
+#: A configuration as of an administrator; the volume is mounted at the path of the checkout.
 SITE = f"""
 container-image: example/python:3.11
 kubernetes-volume-namespace: benchmark
@@ -34,7 +34,7 @@ KUBECONFIG = {
 
 
 class Server(ThreadingHTTPServer):
-    """As much of the API as the executor asks for. Each job fails, as if its node were lost."""
+    """The part of the API that the executor uses. Each job fails, as if its node were lost."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -73,15 +73,15 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    with Server() as one:
-        threading.Thread(target=one.serve_forever, daemon=True).start()
-        yield one
-        one.shutdown()
+    with Server() as started:
+        threading.Thread(target=started.serve_forever, daemon=True).start()
+        yield started
+        started.shutdown()
 
 
 @pytest.fixture
-def begun() -> Iterator[RunFolder]:
-    """A study of which nothing is trained."""
+def untrained() -> Iterator[RunFolder]:
+    """A study without trained cells."""
     study = studies.load("smoke").model_copy(update={"name": NAME})
     folder = RunFolder(NAME)
     write_json(folder.study_file, study.model_dump(mode="json"))
@@ -92,32 +92,36 @@ def begun() -> Iterator[RunFolder]:
     shutil.rmtree(folder.run)
 
 
-def asked(server: Server, folder: RunFolder, tmp_path: Path, choices: Choices) -> tuple[int, list[dict[str, Any]], str]:
-    """Exit status, the pods' containers in the order they were asked for, and what Snakemake said."""
+def requested_pods(
+    server: Server, folder: RunFolder, tmp_path: Path, choices: Choices
+) -> tuple[int, list[dict[str, Any]], str]:
+    """Exit status, the specifications of the pods in the order of the requests, and the output of Snakemake."""
     cluster = {"name": "here", "cluster": {"server": f"http://127.0.0.1:{server.server_port}"}}
     (tmp_path / "kubeconfig").write_text(json.dumps(KUBECONFIG | {"clusters": [cluster]}), encoding="utf-8")
     (tmp_path / "config.yaml").write_text(SITE, encoding="utf-8")
     profile = find_profile("kubernetes")
-    here = {"KUBECONFIG": str(tmp_path / "kubeconfig"), "SNAKEMAKE_PROFILE": str(tmp_path)}
-    done = subprocess.run(
+    variables = {"KUBECONFIG": str(tmp_path / "kubeconfig"), "SNAKEMAKE_PROFILE": str(tmp_path)}
+    finished = subprocess.run(
         [*command(folder, choices, profile), "--latency-wait", "1"],
         cwd=PROJECT_ROOT,
-        env=environment(profile) | here,
+        env=environment(profile) | variables,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         timeout=300,
         check=False,
     )
-    return done.returncode, [one["spec"]["template"]["spec"] for one in server.jobs], done.stdout
+    return finished.returncode, [job["spec"]["template"]["spec"] for job in server.jobs], finished.stdout
 
 
-def test_a_cell_asks_for_a_gpu_and_a_lost_one_is_tried_again_with_more_memory(
-    server: Server, begun: RunFolder, tmp_path: Path
+def test_a_cell_requests_a_gpu_and_a_lost_one_is_retried_with_more_memory(
+    server: Server, untrained: RunFolder, tmp_path: Path
 ) -> None:
-    status, pods, said = asked(server, begun, tmp_path, Choices(until="train", profile="kubernetes", keep_going=True))
-    assert status == 1, said
-    assert len(pods) == 2 * 3, said
+    status, pods, output = requested_pods(
+        server, untrained, tmp_path, Choices(until="train", profile="kubernetes", keep_going=True)
+    )
+    assert status == 1, output
+    assert len(pods) == 2 * 3, output
     for pod in pods:
         container = pod["containers"][0]
         assert container["image"] == "example/python:3.11"
@@ -130,8 +134,8 @@ def test_a_cell_asks_for_a_gpu_and_a_lost_one_is_tried_again_with_more_memory(
     assert memory == [32000, 32000, 64000, 64000, 96000, 96000]
 
 
-def test_without_gpus_none_is_asked_for(server: Server, begun: RunFolder, tmp_path: Path) -> None:
+def test_no_gpu_is_requested_for_the_cpu(server: Server, untrained: RunFolder, tmp_path: Path) -> None:
     choices = Choices(until="train", profile="kubernetes", accelerator="cpu", keep_going=True)
-    _, pods, said = asked(server, begun, tmp_path, choices)
-    assert pods, said
+    _, pods, output = requested_pods(server, untrained, tmp_path, choices)
+    assert pods, output
     assert all("nvidia.com/gpu" not in pod["containers"][0]["resources"]["requests"] for pod in pods)

@@ -1,4 +1,4 @@
-"""These tests need a browser and checkers that only `nox -s pages` installs."""
+"""These tests need a browser and checkers, which only `nox -s pages` installs."""
 
 from importlib.util import find_spec
 

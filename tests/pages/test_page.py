@@ -41,25 +41,25 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(params=SIZES)
 def page(request: pytest.FixtureRequest, browser: Browser, report: Path) -> Iterator[Page]:
-    """The page at a width; whatever it says on the console or asks of the network fails the test."""
+    """The page at a width; console output and network requests fail the test."""
     opened = browser.new_page(viewport=SIZES[request.param])
     opened.set_default_timeout(5000)
-    said: list[str] = []
-    asked: list[str] = []
+    messages: list[str] = []
+    requests: list[str] = []
 
     def note(route: Route) -> None:
-        asked.append(route.request.url)
+        requests.append(route.request.url)
         route.continue_()
 
-    opened.on("console", lambda message: said.append(message.text))
-    opened.on("pageerror", lambda error: said.append(str(error)))
+    opened.on("console", lambda message: messages.append(message.text))
+    opened.on("pageerror", lambda error: messages.append(str(error)))
     opened.route(re.compile("^(?!data:)"), note)
     address = (report / "paper.html").as_uri()
     opened.goto(address)
     yield opened
     opened.close()
-    assert said == []
-    assert asked == [address]
+    assert messages == []
+    assert requests == [address]
 
 
 def shown(page: Page) -> str:
@@ -67,7 +67,7 @@ def shown(page: Page) -> str:
 
 
 def scores_of(cards: list[str]) -> list[float]:
-    return [float(one) for card in cards for one in re.findall(r"score ([\d.]+)", card)]
+    return [float(score) for card in cards for score in re.findall(r"score ([\d.]+)", card)]
 
 
 @browsing
@@ -77,10 +77,10 @@ def test_nothing_is_wider_than_the_screen(page: Page) -> None:
 
 @browsing
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_no_fault(page: Page, scheme: str) -> None:
+def test_axe_reports_no_violation(page: Page, scheme: str) -> None:
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
-    found = Axe().run(page)
-    assert [f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in found.response["violations"]] == []
+    violations = Axe().run(page).response["violations"]
+    assert [f"{rule['id']}: {rule['nodes'][0]['html'][:200]}" for rule in violations] == []
 
 
 @browsing
@@ -92,7 +92,7 @@ def test_contents_lead_to_every_section(page: Page) -> None:
 
 
 @browsing
-def test_a_number_says_its_place_when_pointed_at_and_when_tabbed_to(page: Page) -> None:
+def test_a_number_shows_its_source_on_hover_and_on_focus(page: Page) -> None:
     number = page.locator("a.n", has_text="0.9700").first
     number.scroll_into_view_if_needed()
     number.hover()
@@ -111,15 +111,15 @@ def test_a_number_says_its_place_when_pointed_at_and_when_tabbed_to(page: Page) 
 
 
 @browsing
-def test_every_number_has_a_place_and_its_file_lies_beside_the_page(page: Page, report: Path) -> None:
-    places = page.evaluate("[...document.querySelectorAll('.n')].map(n => [n.getAttribute('href'), n.title])")
-    assert len(places) > 500
-    assert all(title for _, title in places)
-    assert {file for file, _ in places if file and not (report / file).is_file()} == set()
+def test_every_number_has_a_source_and_its_file_exists(page: Page, report: Path) -> None:
+    sources = page.evaluate("[...document.querySelectorAll('.n')].map(n => [n.getAttribute('href'), n.title])")
+    assert len(sources) > 500
+    assert all(title for _, title in sources)
+    assert {file for file, _ in sources if file and not (report / file).is_file()} == set()
 
 
 @browsing
-def test_filters_and_order_of_the_test_images_hold(page: Page) -> None:
+def test_test_images_are_filtered_and_sorted(page: Page) -> None:
     assert shown(page) == "90 of 270 shown"
     page.locator("select[name=category]").select_option("tile")
     assert shown(page) == "30 of 270 shown"
@@ -127,13 +127,13 @@ def test_filters_and_order_of_the_test_images_hold(page: Page) -> None:
     page.locator("select[name=model]").select_option("PatchCore")
     missed = page.locator("#cards li").all_inner_texts()
     assert missed
-    assert all("tile/test/" in one and "missed" in one and "/good/" not in one for one in missed)
+    assert all("tile/test/" in card and "missed" in card and "/good/" not in card for card in missed)
     scores = scores_of(missed)
     assert scores == sorted(scores, reverse=True)
     page.locator("select[name=order]").select_option("lowest score first")
     assert scores_of(page.locator("#cards li").all_inner_texts()) == sorted(scores)
     page.locator("select[name=defect]").select_option("oil")
-    assert all("/oil/" in one for one in page.locator("#cards li").all_inner_texts())
+    assert all("/oil/" in card for card in page.locator("#cards li").all_inner_texts())
 
 
 @browsing
@@ -189,9 +189,9 @@ def test_light_and_dark_follow_the_system_and_the_button(page: Page) -> None:
     assert ground() == light
 
 
-def test_the_pdf_passes_the_checks_that_machines_can_make(report: Path) -> None:
-    found = validate(str(report / "paper.pdf"))
-    assert [str(finding) for finding in found.findings] == []
+def test_the_pdf_passes_the_automatic_checks(report: Path) -> None:
+    findings = validate(str(report / "paper.pdf")).findings
+    assert [str(finding) for finding in findings] == []
 
 
 def test_the_pdf_is_tagged_and_every_picture_has_an_alternative_text(report: Path) -> None:

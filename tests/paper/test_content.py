@@ -1,4 +1,4 @@
-"""What the paper's sections on leak, search, references and verdicts say follows from the records alone."""
+"""The sections on leak, search, references and verdicts follow from the records alone."""
 
 from pathlib import Path
 
@@ -20,18 +20,18 @@ def results(tmp_path: Path) -> Results:
 
 
 def test_the_leak_is_averaged_over_runs_and_counted_where_its_interval_is_above_zero(results: Results) -> None:
-    found = leak(results)
-    assert len(found.rows) == 6
-    assert found.image is not None and found.pixel is not None
-    assert (found.image.mean, found.image.positive, found.image.count) == (5.0, 6, 6)
-    assert found.pixel.positive == 0
+    section = leak(results)
+    assert len(section.rows) == 6
+    assert section.image is not None and section.pixel is not None
+    assert (section.image.mean, section.image.positive, section.image.count) == (5.0, 6, 6)
+    assert section.pixel.positive == 0
 
 
-def test_a_run_without_a_split_is_told_and_left_out(results: Results) -> None:
+def test_a_run_without_a_split_is_counted_and_left_out(results: Results) -> None:
     key = "patchcore/grid/seed0"
     cells = {**results.cells, key: results.cells[key].model_copy(update={"sound": None})}
-    found = leak(results.model_copy(update={"cells": cells}))
-    assert (len(found.rows), found.undefined) == (5, 1)
+    section = leak(results.model_copy(update={"cells": cells}))
+    assert (len(section.rows), section.undefined) == (5, 1)
 
 
 def test_every_feature_is_shown_in_every_kind_of_search(results: Results) -> None:
@@ -59,21 +59,22 @@ def test_a_study_without_a_search_has_no_table_of_it(results: Results) -> None:
 
 def test_the_ledger_holds_every_verdict_once(results: Results) -> None:
     verdicts = judge(results)
-    found = ledger(verdicts, results)
-    scores = [cell for row in found["scores"] for cell in row["cells"]]
-    assert len(scores) == 24 and None not in scores
-    shown = [*scores, *found["others"], *found["fields"]]
-    assert sorted(one.claim for one in shown) == sorted(verdict.claim for verdict in verdicts)
-    assert sum(count for _, count in found["counts"]) == found["total"] == len(verdicts)
-    assert found["own_fails"] == 0
+    section = ledger(verdicts, results)
+    scores = [verdict for row in section.scores for verdict in row.cells if verdict]
+    assert len(scores) == 24
+    shown = [*scores, *section.others, *section.fields]
+    assert sorted(verdict.claim for verdict in shown) == sorted(verdict.claim for verdict in verdicts)
+    assert sum(count for _, count in section.counts) == section.total == len(verdicts)
+    assert section.own_fails == 0
 
 
 def test_a_model_with_one_seed_is_named(results: Results) -> None:
-    assert ledger([], results)["one_seed"] == ["EfficientAD", "PatchCore"]
+    assert ledger([], results).one_seed == ("EfficientAD", "PatchCore")
 
 
-def test_references_stand_beside_ours_or_say_why_not(results: Results) -> None:
-    found = reference_table(results)
-    assert found["compared"] == []
-    assert not found["same_data"]
-    assert all(len(row["scores"]) == 4 for row in found["rows"])
+def test_references_are_compared_with_ours_or_the_reason_is_named(results: Results) -> None:
+    table = reference_table(results)
+    assert table.compared == ()
+    assert table.refused
+    assert not table.same_data
+    assert all(len(row.scores) == 4 for row in table.rows)

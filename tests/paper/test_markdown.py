@@ -1,4 +1,4 @@
-"""Numbers in the paper come from records: what is typed by hand is caught."""
+"""Numbers in the paper come from records: any other stops the build."""
 
 import shutil
 from pathlib import Path
@@ -20,7 +20,7 @@ PLACE = Source("results.json", ("a",))
 
 def written(folder: Path, text: str, **content: Any) -> markdown.Written:
     (folder / "paper.md.jinja").write_text(text, encoding="utf-8")
-    return markdown.write(content, folder, lambda _: {})
+    return markdown.write(content, folder, lambda _: [])
 
 
 def test_a_result_typed_into_the_papers_own_template_stops_the_build(
@@ -79,30 +79,30 @@ def test_a_value_without_a_source_is_refused(tmp_path: Path, text: str, value: A
 
 
 def test_a_traced_number_is_marked_and_its_source_kept(tmp_path: Path) -> None:
-    made = written(tmp_path, "at {{ value | score }}", value=traced(0.5, PLACE))
-    assert made.plain == "at 0.5000\n"
-    assert made.marked == 'at <a class="n" data-n="0">0.5000</a>\n'
-    assert made.sources == [(PLACE,)]
+    result = written(tmp_path, "at {{ value | score }}", value=traced(0.5, PLACE))
+    assert result.plain == "at 0.5000\n"
+    assert result.marked == 'at <a class="n" data-n="0">0.5000</a>\n'
+    assert result.sources == [(PLACE,)]
 
 
 def test_each_number_in_a_sentence_of_a_record_is_marked(tmp_path: Path) -> None:
-    made = written(tmp_path, "{{ value | stated }}", value=traced("at most 2 of 30, F1 aside", PLACE))
-    assert made.plain == "at most 2 of 30, F1 aside\n"
-    assert [found[2] for found in markdown.MARK.finditer(made.marked)] == ["2", "30"]
+    result = written(tmp_path, "{{ value | stated }}", value=traced("at most 2 of 30, F1 aside", PLACE))
+    assert result.plain == "at most 2 of 30, F1 aside\n"
+    assert [mark[2] for mark in markdown.MARK.finditer(result.marked)] == ["2", "30"]
 
 
-def test_a_reference_to_what_is_not_there_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ReproError, match="points to table nowhere"):
+def test_a_reference_to_an_unknown_label_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ReproError, match="refers to table nowhere"):
         written(tmp_path, '{{ table("here") }} x {{ see("table", "nowhere") }}')
 
 
-def test_sections_and_appendices_are_numbered_and_pointed_to(tmp_path: Path) -> None:
+def test_sections_and_appendices_are_numbered_and_referred_to(tmp_path: Path) -> None:
     text = '{{ see("section", "b") }}, {{ see("appendix", "c") }}\n{{ section("a") }} A\n{{ section("b") }} B\n'
     plain = written(tmp_path, text + '{{ appendix("c") }} C').plain.replace("\N{NO-BREAK SPACE}", " ")
     assert plain == "Section 2, Appendix A\n## 1 A\n## 2 B\n## Appendix A: C\n"
 
 
-def test_the_templates_as_they_are_hold_no_number() -> None:
+def test_the_committed_templates_contain_no_number() -> None:
     for template in paper.TEMPLATES.glob("*.jinja"):
         markdown.lint(jinja2.Environment(), template)
 
@@ -119,11 +119,11 @@ def test_the_templates_as_they_are_hold_no_number() -> None:
         ("&amp;", "\\&amp;"),
     ],
 )
-def test_escape_leaves_alone_what_means_nothing(text: str, marked: str) -> None:
+def test_escape_leaves_text_without_meaning_unchanged(text: str, marked: str) -> None:
     assert markdown.escape(text) == marked
 
 
-def test_numbers_are_written_as_a_reader_expects() -> None:
+def test_numbers_are_formatted() -> None:
     assert markdown.score(Stat(0.98331, 0.01, 1)) == "0.9833"
     assert markdown.score(Stat(0.5, 0.01, 2)) == "0.5000 ±\N{NO-BREAK SPACE}0.0100"
     assert markdown.score(Spread(0.1, 0.10001)) == "0.1000"

@@ -28,13 +28,13 @@ def at(*parts: str, file: str = "results.json") -> Source:
         ([at(file="Snakefile")], ["Snakefile: all of it"]),
     ],
 )
-def test_paths_are_written_as_few_as_can_be(sources: list[Source], expected: list[str]) -> None:
+def test_paths_are_merged(sources: list[Source], expected: list[str]) -> None:
     assert patterns(sources) == expected
 
 
 def test_a_number_of_one_cell_names_seed_and_the_categorys_data() -> None:
-    said = describe([at(*CELL, "metrics", "aupro")], results())
-    assert said.splitlines() == [
+    title = describe([at(*CELL, "metrics", "aupro")], results())
+    assert title.splitlines() == [
         "results.json: cells.patchcore/grid/seed0.metrics.aupro",
         "cell patchcore/grid/seed0; seed 0; data 000000000000",
         "made by repro score --study s --cell patchcore/grid/seed0, repro results --study s",
@@ -42,11 +42,11 @@ def test_a_number_of_one_cell_names_seed_and_the_categorys_data() -> None:
 
 
 def test_a_number_of_several_categories_names_all_the_data() -> None:
-    said = describe([at("cells", f"patchcore/{one}/seed0", "steps") for one in ("grid", "tile")], results())
-    assert said.splitlines()[1] == "2 cells; seed 0; data d4d4d4d4d4d4"
+    title = describe([at("cells", f"patchcore/{name}/seed0", "steps") for name in ("grid", "tile")], results())
+    assert title.splitlines()[1] == "2 cells; seed 0; data d4d4d4d4d4d4"
 
 
-def test_stages_that_make_a_number_anew() -> None:
+def test_stages_that_make_a_number_again() -> None:
     assert stages([at(*CELL, "metrics", "aupro")], "s", results()) == [
         "repro score --study s --cell patchcore/grid/seed0",
         "repro results --study s",

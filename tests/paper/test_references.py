@@ -7,7 +7,7 @@ import pytest
 from repro.paper.references import Reference, compare, comparisons, references
 from repro.records.results import Results
 
-OTHERS = Reference(
+THEIRS = Reference(
     key="other",
     model="patchcore",
     source="someone",
@@ -26,16 +26,16 @@ def official(tmp_path: Path) -> Results:
     return Results.model_validate_json((folder.report / "results.json").read_text(encoding="utf-8"))
 
 
-def test_like_is_set_beside_like_on_raw_scores(official: Results) -> None:
-    found = compare(official, OTHERS, "patchcore")
-    assert found.refusals == ()
+def test_raw_scores_are_compared(official: Results) -> None:
+    comparison = compare(official, THEIRS, "patchcore")
+    assert comparison.refusals == ()
     ours = 100 * official.cells["patchcore/grid/seed0"].raw.image_auroc
     # AU-PRO of another evaluator is another metric.
-    assert found.pairs == (("grid", "image_auroc", 91.0, pytest.approx(ours)),)
+    assert comparison.pairs == (("grid", "image_auroc", 91.0, pytest.approx(ours)),)
 
 
 def test_the_same_evaluator_gives_the_same_metric(official: Results) -> None:
-    theirs = OTHERS.model_copy(update={"aupro": "MVTec AD’s evaluator"})
+    theirs = THEIRS.model_copy(update={"aupro": "MVTec AD’s evaluator"})
     assert [pair[1] for pair in compare(official, theirs, "patchcore").pairs] == ["image_auroc", "aupro"]
 
 
@@ -50,23 +50,24 @@ def test_the_same_evaluator_gives_the_same_metric(official: Results) -> None:
         ({"grid": {}}, "no category in common"),
     ],
 )
-def test_a_difference_refuses_and_says_which(official: Results, change: dict[str, Any], reason: str) -> None:
-    found = compare(official, OTHERS.model_copy(update=change), "patchcore")
-    assert (found.pairs, found.refusals) == ((), (reason,))
+def test_a_difference_is_named_and_prevents_the_comparison(
+    official: Results, change: dict[str, Any], reason: str
+) -> None:
+    comparison = compare(official, THEIRS.model_copy(update=change), "patchcore")
+    assert (comparison.pairs, comparison.refusals) == ((), (reason,))
 
 
-def test_other_data_refuses_every_comparison(tmp_path: Path) -> None:
+def test_other_data_prevent_every_comparison(tmp_path: Path) -> None:
     folder = example_report.build(tmp_path)
     results = Results.model_validate_json((folder.report / "results.json").read_text(encoding="utf-8"))
-    found = comparisons(results)
-    assert found
-    assert not any(one.same_data or one.pairs for one in found)
+    compared = comparisons(results)
+    assert compared
+    assert not any(comparison.same_data or comparison.pairs for comparison in compared)
 
 
 def test_every_reference_names_its_source_and_plausible_scores() -> None:
-    for one in references():
-        assert one.source and one.configuration and one.mean
-        assert all(
-            50 < value <= 100 for scores in (one.grid, one.tile, one.leather, one.mean) for value in scores.values()
-        )
-        assert one.aupro or "aupro" not in {*one.grid, *one.mean}
+    for reference in references():
+        assert reference.source and reference.configuration and reference.mean
+        tables = (reference.grid, reference.tile, reference.leather, reference.mean)
+        assert all(50 < value <= 100 for scores in tables for value in scores.values())
+        assert reference.aupro or "aupro" not in {*reference.grid, *reference.mean}

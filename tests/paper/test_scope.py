@@ -3,7 +3,7 @@ from pathlib import Path
 import example_report
 import pytest
 
-from repro.paper.scope import MOST_LISTED, MOST_SHOWN, shown_categories, sums_up
+from repro.paper.scope import MOST_LISTED, MOST_SHOWN, is_summarised, shown_categories
 from repro.records.results import Results
 from repro.runs import read_record
 
@@ -22,13 +22,13 @@ def many(tmp_path: Path) -> Results:
 
 def test_few_cells_are_listed_and_all_their_categories_shown(tmp_path: Path) -> None:
     few = results(tmp_path, CATEGORIES[:3], range(1))
-    assert not sums_up(few)
+    assert not is_summarised(few)
     assert shown_categories(few) == tuple(CATEGORIES[:3])
 
 
-def test_many_cells_are_summed_up(many: Results) -> None:
+def test_many_cells_are_summarised(many: Results) -> None:
     assert len(many.cells) == 90 > MOST_LISTED
-    assert sums_up(many)
+    assert is_summarised(many)
 
 
 def test_of_many_categories_the_best_the_middle_and_the_worst_are_shown(many: Results) -> None:

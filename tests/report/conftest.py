@@ -1,4 +1,4 @@
-"""The guards read one report folder, `--report`, and tell what they asserted to guards.json."""
+"""The guards read one report folder, `--report`, and record their assertions in guards.json."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -34,20 +34,20 @@ def results(request: pytest.FixtureRequest) -> Results:
 
 @pytest.fixture(scope="session")
 def verdicts(request: pytest.FixtureRequest) -> dict[str, Verdict]:
-    judged = read_record(_folder(request.config) / "verdicts.json", Verdicts, hint=REMAKE)
-    return {verdict.claim: verdict for verdict in judged.verdicts}
+    content = read_record(_folder(request.config) / "verdicts.json", Verdicts, hint=REMAKE)
+    return {verdict.claim: verdict for verdict in content.verdicts}
 
 
 @pytest.fixture
 def state(record_property: Callable[[str, object], None]) -> Iterator[State]:
     """Call it with a sentence, the value and its bound before asserting: the paper prints them."""
 
-    def tell(statement: str, value: object, bound: object) -> None:
+    def record(statement: str, value: object, bound: object) -> None:
         record_property("statement", statement)
         record_property("value", str(value))
         record_property("bound", str(bound))
 
-    yield tell
+    yield record
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -64,10 +64,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         ]
         metafunc.parametrize("bound", bounds, ids=["-".join(map(str, bound[:3])) for bound in bounds])
     if "ledger" in metafunc.fixturenames:
-        # Not every study has one: then there is nothing to assert.
+        # A study without a ledger has nothing to assert.
         path = RunFolder(_load(metafunc.config).study.name).ledger
-        found = [read_json(path, hint="run `repro verdicts --accept`")] if path.is_file() else []
-        metafunc.parametrize("ledger", found, ids=[path.stem] * len(found))
+        ledgers = [read_json(path, hint="run `repro verdicts --accept`")] if path.is_file() else []
+        metafunc.parametrize("ledger", ledgers, ids=[path.stem] * len(ledgers))
     if "network" in metafunc.fixturenames:
         metafunc.parametrize("network", list(_load(metafunc.config).receptive_field.networks))
 

@@ -27,7 +27,7 @@ def test_no_bound_is_finer_than_one_image(results: Results, bound, state) -> Non
     state(
         f"room above the bound on {metric} of {variant} on {category}", round(margin, 4), f">= {image:.4f}, one image"
     )
-    # One that fails is told by its own guard.
+    # A failed bound has its own guard.
     assert margin >= image or margin < 0
 
 
@@ -105,7 +105,7 @@ def test_published_table_is_wrong_only_in_its_output_sizes(verdicts: dict[str, V
 def test_verdicts_are_those_of_the_ledger(
     results: Results, verdicts: dict[str, Verdict], ledger: dict[str, str], state
 ) -> None:
-    # Of a partial report nothing is asked that is not tested for want of cells.
+    # Claims that a partial report cannot test may differ from the ledger.
     untested = {claim for claim, one in verdicts.items() if results.missing and one.verdict == "not tested"}
     changed = sorted(
         f"{claim}: {ledger.get(claim, 'new')} became {verdicts[claim].verdict if claim in verdicts else 'gone'}"
@@ -130,7 +130,7 @@ def test_scores_are_judged_on_the_official_data_only(results: Results, verdicts:
 
 
 def test_published_feature_tells_at_most_two_kinds_of_images_apart(results: Results, state) -> None:
-    most = max((found.published.distinct_vectors for found in results.retrieval.values()), default=0)
+    most = max((record.published.distinct_vectors for record in results.retrieval.values()), default=0)
     state(f"most distinct published vectors in any of {len(results.retrieval)} collections", most, "<= 2")
     assert most <= 2
 
@@ -139,8 +139,8 @@ def test_search_without_self_match_never_returns_the_query(results: Results, sta
     share = max(
         (
             search.self_match_at_5
-            for found in results.retrieval.values()
-            for feature in (found.published, found.patch_embedding, found.weighted_embedding)
+            for record in results.retrieval.values()
+            for feature in (record.published, record.patch_embedding, record.weighted_embedding)
             if feature is not None
             for search in feature.searches
             if not search.self_match

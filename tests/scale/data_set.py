@@ -1,4 +1,4 @@
-"""A data set in MVTec AD layout with its categories, defect types and numbers of test images, and tiny drawn images."""
+"""A data set of tiny images with the layout, categories, defect types and numbers of test images of MVTec AD."""
 
 from pathlib import Path
 
@@ -32,25 +32,25 @@ DEFECTS = {
 
 
 def draw(root: Path) -> None:
-    """Write it below `root`."""
-    random = np.random.default_rng(0)
-    for category, (_, good, tested, _) in OFFICIAL.items():
-        base = random.integers(40, 200, 3)
+    """Write the data set to `root`."""
+    rng = np.random.default_rng(0)
+    for category, (_, good, test, _) in OFFICIAL.items():
+        base = rng.integers(40, 200, 3)
         types = DEFECTS[category]
-        for place in range(TRAIN):
-            _image(root / category / "train" / "good" / f"{place:03}.png", random, base)
-        for place in range(good):
-            _image(root / category / "test" / "good" / f"{place:03}.png", random, base)
-        for place in range(tested - good):
-            defect, number = types[place % len(types)], place // len(types)
-            _image(root / category / "test" / defect / f"{number:03}.png", random, base, mark=True)
+        for index in range(TRAIN):
+            _image(root / category / "train" / "good" / f"{index:03}.png", rng, base)
+        for index in range(good):
+            _image(root / category / "test" / "good" / f"{index:03}.png", rng, base)
+        for index in range(test - good):
+            defect, number = types[index % len(types)], index // len(types)
+            _image(root / category / "test" / defect / f"{number:03}.png", rng, base, mark=True)
             mask = np.zeros((SIDE, SIDE), np.uint8)
             mask[12:24, 12:24] = 255
             _save(root / category / "ground_truth" / defect / f"{number:03}_mask.png", mask)
 
 
-def _image(path: Path, random: np.random.Generator, base: np.ndarray, *, mark: bool = False) -> None:
-    values = base + random.normal(0, 12, (SIDE, SIDE, 1))
+def _image(path: Path, rng: np.random.Generator, base: np.ndarray, *, mark: bool = False) -> None:
+    values = base + rng.normal(0, 12, (SIDE, SIDE, 1))
     if mark:
         values[12:24, 12:24] = 255 - values[12:24, 12:24]
     _save(path, values.clip(0, 255).astype(np.uint8))

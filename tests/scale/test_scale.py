@@ -1,4 +1,4 @@
-"""The whole benchmark, 300 cells, through the real workflow: what it costs beside the training, which is made up."""
+"""The full benchmark of 300 cells in the real workflow with simulated training: the overhead."""
 
 import csv
 import os
@@ -21,16 +21,16 @@ from repro.workflow import snakemake
 from repro.workflow.choices import Choices
 
 NAME, CELLS = "scale-test", 300
-#: What a cell of the simulation takes to train.
+#: Seconds of training of a simulated cell.
 SECONDS = 0.05
-#: Of a step that a user waits for.
+#: Limit for a step for which users wait.
 MOST_SECONDS = 10
 
 
 @dataclass(frozen=True)
 class Cost:
     wall: float
-    #: User and system time, of what it started as well.
+    #: User and system time, with child processes.
     cpu: float
     peak_mb: float = 0
 
@@ -44,21 +44,21 @@ class Simulation:
 
     def table(self) -> str:
         lines = [f"{'':34}{'wall s':>9}{'CPU s':>9}{'peak MB':>9}"]
-        lines += [f"{n:34}{c.wall:9.2f}{c.cpu:9.2f}{c.peak_mb:9.0f}" for n, c in self.costs.items()]
+        lines += [f"{name:34}{cost.wall:9.2f}{cost.cpu:9.2f}{cost.peak_mb:9.0f}" for name, cost in self.costs.items()]
         return "\n".join(lines)
 
 
 def timed(command: list[str]) -> Cost:
-    begun = time.monotonic()
+    start = time.monotonic()
     process = subprocess.Popen(command, cwd=PROJECT_ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     with process.stderr:
-        said = process.stderr.read()
+        errors = process.stderr.read()
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0, said
+    assert process.returncode == 0, errors
     scale = 1 if sys.platform == "darwin" else 1024
-    return Cost(time.monotonic() - begun, used.ru_utime + used.ru_stime, used.ru_maxrss * scale / 1e6)
+    return Cost(time.monotonic() - start, used.ru_utime + used.ru_stime, used.ru_maxrss * scale / 1e6)
 
 
 @pytest.fixture(scope="module")
@@ -72,15 +72,15 @@ def simulation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulation]
     stand_in = f"command={sys.executable} {Path(__file__).with_name('stand_in.py')} {SECONDS}"
     real = snakemake.command
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(snakemake, "command", lambda *given, **more: [*real(*given, **more), stand_in])
-        # What stands in writes a hundredth of it.
-        patch.setattr(workflow, "check_room", lambda folder, found: None)
-        begun = times()
+        patch.setattr(snakemake, "command", lambda *args, **kwargs: [*real(*args, **kwargs), stand_in])
+        # The simulation writes a hundredth of the estimate.
+        patch.setattr(workflow, "check_room", lambda folder, estimate: None)
+        start = times()
         simulation = Simulation(folder, workflow.reproduce(choices))
-        simulation.costs["workflow, all of it"] = since(begun)
-        begun = times()
+        simulation.costs["workflow, all of it"] = since(start)
+        start = times()
         workflow.reproduce(choices)
-        simulation.costs["workflow, nothing to do"] = since(begun)
+        simulation.costs["workflow, nothing to do"] = since(start)
     simulation.jobs = sum(float(row["s"]) for row in benchmarks(folder))
     for name in ("results", "verdicts", "guard --keep-going", "figures", "render"):
         simulation.costs[name] = timed([sys.executable, "-m", "repro", *name.split(), "--study", NAME])
@@ -95,9 +95,9 @@ def times() -> tuple[float, float]:
     return time.monotonic(), used.user + used.system + used.children_user + used.children_system
 
 
-def since(begun: tuple[float, float]) -> Cost:
+def since(start: tuple[float, float]) -> Cost:
     wall, cpu = times()
-    return Cost(wall - begun[0], cpu - begun[1])
+    return Cost(wall - start[0], cpu - start[1])
 
 
 def benchmarks(folder: RunFolder) -> Iterator[dict[str, str]]:
@@ -111,41 +111,41 @@ def clear(folder: RunFolder) -> None:
         shutil.rmtree(place, ignore_errors=True)
 
 
-def test_every_cell_runs_and_the_guards_notice_that_its_numbers_are_made_up(simulation: Simulation) -> None:
+def test_every_cell_runs_and_the_status_follows_from_the_guards(simulation: Simulation) -> None:
     assert len(list((simulation.folder.run / "cells").rglob("hits.json"))) == CELLS
     guards = read_record(simulation.folder.report / "guards.json", Guards, hint="")
     assert simulation.status == bool(guards.failed)
 
 
 @pytest.mark.parametrize("step", ["results", "verdicts", "guard --keep-going", "render"])
-def test_a_step_of_the_whole_study_takes_less_than_ten_seconds(simulation: Simulation, step: str) -> None:
+def test_a_step_of_the_full_study_takes_less_than_ten_seconds(simulation: Simulation, step: str) -> None:
     assert simulation.costs[step].cpu < MOST_SECONDS
     assert simulation.costs[step].peak_mb < 1500
 
 
-def test_the_workflow_adds_less_than_four_seconds_of_a_core_to_a_cell(
+def test_the_workflow_adds_less_than_four_core_seconds_to_a_cell(
     simulation: Simulation, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # Starts of the stand-ins' processes, all that Snakemake does, and the report.
+    # Starting the processes, Snakemake itself, and the report.
     added = simulation.costs["workflow, all of it"].cpu / CELLS
     with capsys.disabled():
         print(f"\n{simulation.table()}")
-        print(f"{simulation.jobs:.0f} s in {4 * CELLS} processes; the workflow adds {added:.2f} s of a core to a cell")
+        print(f"{simulation.jobs:.0f} s in {4 * CELLS} processes; the workflow adds {added:.2f} core-seconds to a cell")
     assert added < 4
 
 
-def test_the_paper_sums_up_instead_of_listing(simulation: Simulation) -> None:
+def test_the_paper_summarizes_instead_of_listing_cells(simulation: Simulation) -> None:
     report = simulation.folder.report
     lines = (report / "paper.md").read_text(encoding="utf-8").splitlines()
-    # 15 x 4 rows of scores; no table has a row a cell.
+    # 15 x 4 rows of scores; no table has a row for each cell.
     assert max(table_lengths(lines)) < CELLS / 4
     assert (report / "paper.html").stat().st_size < 12_000_000
     assert (report / "paper.pdf").stat().st_size < 6_000_000
-    whole = subprocess.run(
+    table = subprocess.run(
         [sys.executable, "-m", "repro", "table", "--study", NAME, "cells"],
         capture_output=True, text=True, check=True, cwd=PROJECT_ROOT,
     )  # fmt: skip
-    assert len(whole.stdout.splitlines()) == CELLS + 1
+    assert len(table.stdout.splitlines()) == CELLS + 1
 
 
 def table_lengths(lines: list[str]) -> Iterator[int]:

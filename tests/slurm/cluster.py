@@ -1,4 +1,4 @@
-"""A Slurm cluster of two nodes on this one machine, in a folder of its own: started by hand, gone when stopped."""
+"""A temporary Slurm cluster of two nodes on this machine; all its files are in one folder."""
 
 import getpass
 import os
@@ -16,7 +16,8 @@ import psutil
 
 COMMANDS = ("munged", "mungekey", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "sinfo")
 NODES = ("one", "two")
-# Without accounting, cgroups or systemd. The nodes claim what the profile asks for, GPUs too; no job is held to it.
+# Without accounting, cgroups or systemd. The nodes declare the resources that the profile requests, also GPUs; they are
+# not enforced.
 CONFIG = """
 ClusterName=repro
 SlurmctldHost={host}(127.0.0.1)
@@ -59,16 +60,16 @@ class Cluster:
         path = os.pathsep.join([str(self.folder / "bin"), os.environ["PATH"]])
         return os.environ | {"SLURM_CONF": str(self.folder / "slurm.conf"), "PATH": path}
 
-    def ask(self, *command: str) -> str:
-        """What a Slurm command prints."""
-        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=True, timeout=60)
-        return done.stdout.strip()
+    def query(self, *command: str) -> str:
+        """The output of a Slurm command."""
+        finished = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=True, timeout=60)
+        return finished.stdout.strip()
 
     def start(self) -> None:
         host = socket.gethostname()
-        # Those of the ports that are free now; slurm.conf has to name them before anything listens.
-        held = [socket.create_server(("127.0.0.1", 0)) for _ in range(1 + len(NODES))]
-        ports = [one.getsockname()[1] for one in held]
+        # Free ports, reserved until the daemons start: slurm.conf must list them before.
+        reserved = [socket.create_server(("127.0.0.1", 0)) for _ in range(1 + len(NODES))]
+        ports = [server.getsockname()[1] for server in reserved]
         nodes = [NODE.format(name=name, host=host, port=port) for name, port in zip(NODES, ports[1:], strict=True)]
         config = CONFIG.format(
             host=host, user=getpass.getuser(), folder=self.folder, controller_port=ports[0], nodes="\n".join(nodes)
@@ -77,18 +78,18 @@ class Cluster:
         (self.folder / "gres.conf").write_text("Name=gpu File=/dev/null\n", encoding="utf-8")
         (self.folder / "cgroup.conf").write_text("CgroupAutomount=no\n", encoding="utf-8")
         (self.folder / "state").mkdir()
-        # The plugin hides SLURM_CONF from the srun that it starts in a job, as if there were /etc/slurm/slurm.conf.
+        # The plugin removes SLURM_CONF for the srun that it starts in a job, which then expects /etc/slurm/slurm.conf.
         srun = self.folder / "bin" / "srun"
         srun.parent.mkdir()
-        told = f'#!/bin/sh\nSLURM_CONF={self.folder / "slurm.conf"} exec {shutil.which("srun")} "$@"\n'
-        srun.write_text(told, encoding="utf-8")
+        script = f'#!/bin/sh\nSLURM_CONF={self.folder / "slurm.conf"} exec {shutil.which("srun")} "$@"\n'
+        srun.write_text(script, encoding="utf-8")
         srun.chmod(0o755)
-        for one in held:
-            one.close()
+        for server in reserved:
+            server.close()
         key, munge = self.folder / "munge.key", self.folder / "munge"
         subprocess.run(["mungekey", "--create", f"--keyfile={key}"], check=True)
         files = {name: f"--{name}-file={munge}.{name}" for name in ("pid", "log", "seed")}
-        # Forced: munged has doubts about a folder of root's that others may not enter.
+        # --force: munged otherwise rejects a folder of root that others may not enter.
         places = (f"--key-file={key}", f"--socket={munge}.socket", *files.values())
         self._launch("munged", "munged", "--foreground", "--force", *places)
         self._launch("slurmctld", "slurmctld", "-D", "-f", str(self.folder / "slurm.conf"))
@@ -97,13 +98,13 @@ class Cluster:
         self._wait_for_nodes()
 
     def kill(self, node: str) -> None:
-        """What a power cut does: the node's daemon and all that it started are gone, and nobody is told."""
-        lost = [self.daemons[node].pid]
+        """Simulate a power cut: kill the daemon of the node and all its processes without notice."""
+        pids = [self.daemons[node].pid]
         for process in psutil.process_iter(["cmdline", "environ"]):
             if (process.info["environ"] or {}).get("SLURMD_NODENAME") == node:
-                lost.append(process.pid)
-        steps = {parent.pid for pid in lost[1:] for parent in _ancestors(pid) if "slurmstepd" in parent.name()}
-        for pid in {*lost, *steps}:
+                pids.append(process.pid)
+        steps = {parent.pid for pid in pids[1:] for parent in _ancestors(pid) if "slurmstepd" in parent.name()}
+        for pid in {*pids, *steps}:
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
@@ -111,7 +112,7 @@ class Cluster:
         self.daemons.pop(node).wait()
 
     def stop(self) -> None:
-        """End everything, jobs first; what does not go within seconds is killed."""
+        """End all processes, jobs first; kill those that do not end within seconds."""
         for name in [name for name in self.daemons if name in NODES]:
             self.kill(name)
         for daemon in reversed(self.daemons.values()):
@@ -123,25 +124,25 @@ class Cluster:
                 daemon.kill()
                 daemon.wait()
         self.daemons.clear()
-        # A job that was being launched when its node was killed.
-        while late := self._started():
-            for process in late:
+        # Jobs that were being launched when their node was killed.
+        while remaining := self._processes():
+            for process in remaining:
                 with suppress(psutil.NoSuchProcess):
                     process.kill()
-            psutil.wait_procs(late, 5)
+            psutil.wait_procs(remaining, 5)
 
-    def _started(self) -> list[psutil.Process]:
-        """All that runs with this cluster's configuration, or, as a step's daemon does, writes to its logs."""
-        here, found = self.environment["SLURM_CONF"], []
-        for one in psutil.process_iter(["environ", "name", "status"]):
+    def _processes(self) -> list[psutil.Process]:
+        """Processes with the configuration of this cluster, and step daemons that write to its logs."""
+        config, processes = self.environment["SLURM_CONF"], []
+        for process in psutil.process_iter(["environ", "name", "status"]):
             with suppress(psutil.Error):
-                step = one.info["name"] == "slurmstepd" and self._holds(one)
-                ours = step or (one.info["environ"] or {}).get("SLURM_CONF") == here
-                if ours and one.info["status"] != psutil.STATUS_ZOMBIE:
-                    found.append(one)
-        return found
+                step = process.info["name"] == "slurmstepd" and self._has_open_files(process)
+                ours = step or (process.info["environ"] or {}).get("SLURM_CONF") == config
+                if ours and process.info["status"] != psutil.STATUS_ZOMBIE:
+                    processes.append(process)
+        return processes
 
-    def _holds(self, process: psutil.Process) -> bool:
+    def _has_open_files(self, process: psutil.Process) -> bool:
         return any(Path(file.path).is_relative_to(self.folder) for file in process.open_files())
 
     def _launch(self, name: str, *command: str) -> None:
@@ -157,7 +158,7 @@ class Cluster:
                 if daemon.poll() is not None:
                     raise RuntimeError(f"{name} ended: {(self.folder / f'{name}.out').read_text(errors='replace')}")
             try:
-                if self.ask("sinfo", "--noheader", "--Node", "--format=%T").split() == ["idle"] * len(NODES):
+                if self.query("sinfo", "--noheader", "--Node", "--format=%T").split() == ["idle"] * len(NODES):
                     return
             except subprocess.CalledProcessError:
                 pass
@@ -174,10 +175,10 @@ def _ancestors(pid: int) -> list[psutil.Process]:
 
 @contextmanager
 def cluster(folder: Path) -> Iterator[Cluster]:
-    """A running cluster; what it leaves in `folder` are its logs."""
-    one = Cluster(folder)
+    """A running cluster; its logs remain in `folder`."""
+    started = Cluster(folder)
     try:
-        one.start()
-        yield one
+        started.start()
+        yield started
     finally:
-        one.stop()
+        started.stop()

@@ -16,10 +16,10 @@ from repro import study as studies
 from repro.runs import PROJECT_ROOT, RunFolder
 
 NAME = "slurm-test"
-#: The paper tells the threads: those that the profile asks for, or as many cores as a job finds.
+#: The paper states the number of threads: as many as the profile requests, or the cores of the machine if fewer.
 THREADS = min(4, len(os.sched_getaffinity(0)))
 COMPARED = ("results.json", "verdicts.json", "guards.json", "environment.json", "paper.md", "paper.pdf", "paper.html")
-# What a site of its own asks for: without accounting there is no sacct, and here nobody minds being asked often.
+# Settings of the site: without accounting there is no sacct; this cluster may be queried often.
 SITE = "slurm-status-command: squeue\nslurm-init-seconds-before-status-checks: 5\n"
 
 
@@ -33,20 +33,20 @@ def study_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def report_of_this_machine(study_path: Path) -> dict[str, bytes]:
-    """What the study gives without Slurm."""
+    """Files of the report of a run without Slurm."""
     folder = RunFolder(NAME)
     smoke.clear(folder)
     done = smoke.reproduce(study_path, "--cores", str(THREADS))
     assert done.returncode == 0, done.stdout
-    found = {name: (folder.report / name).read_bytes() for name in COMPARED}
+    files = {name: (folder.report / name).read_bytes() for name in COMPARED}
     smoke.clear(folder)
-    return found
+    return files
 
 
 @pytest.fixture
 def nodes(tmp_path: Path) -> Iterator[Cluster]:
-    with cluster(tmp_path) as one:
-        yield one
+    with cluster(tmp_path) as started:
+        yield started
 
 
 def test_a_study_survives_the_loss_of_a_node(
@@ -70,37 +70,37 @@ def test_a_study_survives_the_loss_of_a_node(
             run.kill()
             run.wait()
     ended = time.monotonic() - began
-    jobs = nodes.ask("squeue", "--states=all", "--noheader", "--sort=i", "--format=%i|%T|%N|%M|%k")
-    said = log.read_text(encoding="utf-8")
+    jobs = nodes.query("squeue", "--states=all", "--noheader", "--sort=i", "--format=%i|%T|%N|%M|%k")
+    output = log.read_text(encoding="utf-8")
     with log.open("a", encoding="utf-8") as out:
         print(f"\nnode {lost} killed after {killed:.0f} s; all done after {ended:.0f} s\n{jobs}", file=out)
-    assert status == 0, said
+    assert status == 0, output
     states = [line.split("|")[1:3] for line in jobs.splitlines()]
     assert ["NODE_FAIL", lost] in states
     assert {node for state, node in states if state == "COMPLETED"} - {lost}, jobs
-    assert nodes.ask("sinfo", "--noheader", f"--nodes={lost}", "--format=%T").startswith("down")
-    assert "Trying to restart job" in said
+    assert nodes.query("sinfo", "--noheader", f"--nodes={lost}", "--format=%T").startswith("down")
+    assert "Trying to restart job" in output
     assert {name: (folder.report / name).read_bytes() for name in COMPARED} == report_of_this_machine
     smoke.clear(folder)
 
 
-def test_nothing_is_left_running(tmp_path: Path) -> None:
-    with cluster(tmp_path) as one:
-        one.ask("sbatch", "--parsable", "--output", str(tmp_path / "out"), "--wrap", "sleep 600")
+def test_stopping_the_cluster_ends_all_processes(tmp_path: Path) -> None:
+    with cluster(tmp_path) as started:
+        started.query("sbatch", "--parsable", "--output", str(tmp_path / "out"), "--wrap", "sleep 600")
         deadline = time.monotonic() + 30
-        while one.ask("squeue", "--noheader", "--format=%T") != "RUNNING" and time.monotonic() < deadline:
+        while started.query("squeue", "--noheader", "--format=%T") != "RUNNING" and time.monotonic() < deadline:
             time.sleep(0.5)
-    assert [one for one in psutil.process_iter() if _belongs(one, tmp_path)] == []
+    assert [process for process in psutil.process_iter() if _belongs(process, tmp_path)] == []
 
 
 def _training_on(nodes: Cluster) -> str | None:
     """The node on which EfficientAD trains."""
     for process in psutil.process_iter(["cmdline"]):
         words = " ".join(process.info["cmdline"] or ())
-        here = _environment(process)
-        ours = here.get("SLURM_CONF") == nodes.environment["SLURM_CONF"]
+        variables = _environment(process)
+        ours = variables.get("SLURM_CONF") == nodes.environment["SLURM_CONF"]
         if ours and "repro fit" in words and "efficientad" in words:
-            return here.get("SLURMD_NODENAME")
+            return variables.get("SLURMD_NODENAME")
     return None
 
 
@@ -109,7 +109,7 @@ def _belongs(process: psutil.Process, folder: Path) -> bool:
         files = [file.path for file in process.open_files()]
     except psutil.Error:
         return False
-    return process.pid != os.getpid() and any(str(folder) in one for one in [*files, *_environment(process).values()])
+    return process.pid != os.getpid() and any(str(folder) in text for text in [*files, *_environment(process).values()])
 
 
 def _environment(process: psutil.Process) -> dict[str, str]:
@@ -119,12 +119,12 @@ def _environment(process: psutil.Process) -> dict[str, str]:
         return {}
 
 
-def _wait(found: Callable[[], str | None], run: "subprocess.Popen[bytes]", seconds: float) -> str:
+def _wait(condition: Callable[[], str | None], run: "subprocess.Popen[bytes]", seconds: float) -> str:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and run.poll() is None:
-        if one := found():
-            # Into the training, not only its start.
+        if result := condition():
+            # Wait until it trains, not only starts.
             time.sleep(5)
-            return one
+            return result
         time.sleep(0.5)
     raise AssertionError("no training began")

@@ -68,7 +68,7 @@ def test_moving_the_images_changes_no_manifest(folder: RunFolder, tmp_path: Path
 
 
 @pytest.mark.parametrize(("inverted", "which"), [(1, "is it inverted?"), (2, "as 2 masks do; are they inverted?")])
-def test_inverted_masks_are_told_in_one_line_and_refuse_nothing(
+def test_inverted_masks_are_reported_in_one_line_and_not_refused(
     folder: RunFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str], inverted: int, which: str
 ) -> None:
     prepare(folder, studies.load("smoke"))
@@ -80,6 +80,6 @@ def test_inverted_masks_are_told_in_one_line_and_refuse_nothing(
     other = RunFolder("mvtec", tmp_path)
     assert "inverted" not in capsys.readouterr().err
     prepare(other, studies.choose(studies.load("mvtec"), data_root=root, categories=["leather"]))
-    told = [line for line in capsys.readouterr().err.splitlines() if "inverted" in line]
-    assert told == [f"mask {masks[0]}: marks more than half of its image, {which}"]
+    lines = [line for line in capsys.readouterr().err.splitlines() if "inverted" in line]
+    assert lines == [f"mask {masks[0]}: marks more than half of its image, {which}"]
     assert other.manifest("leather").is_file()

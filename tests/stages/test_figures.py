@@ -17,7 +17,7 @@ from repro.runs import PROJECT_ROOT, Cell, RunFolder, write_json
 from repro.stages.figures import draw
 
 PIXELS, CROP = 64, 48
-#: What is told of weights that nobody trained.
+#: Records of a category and of weights.
 COUNTED = {"train": 1, "test": {}, "image_sizes": [[PIXELS, PIXELS]], "modes": ["RGB"], "fingerprint": "0"}
 RANDOM = {"kind": "random", "description": "random weights", "sha256": None}
 GOOD = "good"
@@ -33,7 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 
 
 def study(root: Path, defects: dict[str, tuple[str, ...]], seeds: tuple[int, ...] = (0,)) -> RunFolder:
-    """Write what the figures are drawn from: two images of each type, maps that are high on the defect."""
+    """Write the inputs of the figures: two images of each type, maps that are high on the defect."""
     folder = RunFolder("tiny", root)
     generator = np.random.default_rng(7)
     images = {category: _images(root / "data", category, (GOOD, *types)) for category, types in defects.items()}
@@ -154,11 +154,13 @@ def _retrieval(names: list[str]) -> dict[str, Any]:
             ],
         }
 
-    nothing = {
+    zeros = {
         name: dict.fromkeys(RankingScores.model_fields, 0.0) if name in ("measured", "chance") else 0
         for name in SearchRecord.model_fields
     }
-    searches = [nothing | {"label_filter": one, "self_match": other} for one, other in SEARCHES]
+    searches = [
+        zeros | {"label_filter": label_filter, "self_match": self_match} for label_filter, self_match in SEARCHES
+    ]
     feature = {**dict.fromkeys(("dimension", "distinct_vectors", "points"), 1), "searches": searches}
     sound = {**feature, "queries": [query(names[:2] + names[3:])]}
     return {
@@ -189,16 +191,16 @@ def test_pictures_come_in_the_order_of_the_paper(folder: RunFolder) -> None:
     ]
 
 
-def test_second_drawing_gives_the_same_bytes_deletes_what_is_stale_and_counts_to_the_end(folder: RunFolder) -> None:
+def test_drawing_again_gives_the_same_bytes_deletes_stale_files_and_reports_progress(folder: RunFolder) -> None:
     before = contents(folder)
-    (folder.report / "figures" / "heat-maps-carpet-best.jpg").write_bytes(b"of a category that is gone")
-    told: list[tuple[int, int]] = []
-    draw(folder, lambda done, total: told.append((done, total)))
+    (folder.report / "figures" / "heat-maps-carpet-best.jpg").write_bytes(b"of a former category")
+    progress: list[tuple[int, int]] = []
+    draw(folder, lambda done, total: progress.append((done, total)))
     assert contents(folder) == before
-    assert told == [(done, 14) for done in range(1, 15)]
+    assert progress == [(done, 14) for done in range(1, 15)]
 
 
-def test_every_picture_listed_is_there_small_and_described(folder: RunFolder) -> None:
+def test_every_listed_figure_exists_is_small_and_described(folder: RunFolder) -> None:
     files = contents(folder)
     figures = read(folder).figures
     assert set(files) == {"figures.json", *(figure.file for figure in figures)}
@@ -207,18 +209,18 @@ def test_every_picture_listed_is_there_small_and_described(folder: RunFolder) ->
         assert len(figure.alt) > 40, figure.file
 
 
-def test_alt_text_of_the_metrics_says_the_mean_over_seeds(folder: RunFolder) -> None:
+def test_alt_text_of_the_metrics_has_the_mean_over_seeds(folder: RunFolder) -> None:
     alt = next(figure.alt for figure in read(folder).figures if figure.kind == "metrics")
     # Seeds 0 and 1 have image F1 0.9 and 0.95.
     assert "EfficientAD, grid: image AUROC 1.000, image F1 0.925, pixel AUROC 0.750, pixel F1 0.125" in alt
 
 
-def test_alt_text_of_distributions_counts_what_the_threshold_misses(folder: RunFolder) -> None:
+def test_alt_text_of_distributions_counts_the_errors_at_the_threshold(folder: RunFolder) -> None:
     alt = next(figure.alt for figure in read(folder).figures if figure.kind == "distributions")
     assert "EfficientAD, grid: 2 anomalous at or below the threshold, 1 normal above" in alt
 
 
-def test_one_figure_drawn_alone_has_the_same_bytes_and_leaves_the_others_alone(folder: RunFolder) -> None:
+def test_one_figure_drawn_alone_has_the_same_bytes_and_leaves_the_others_unchanged(folder: RunFolder) -> None:
     before = contents(folder)
     alone = folder.report / "figures" / "curves.svg"
     alone.unlink()
@@ -232,14 +234,14 @@ def test_one_figure_drawn_alone_has_the_same_bytes_and_leaves_the_others_alone(f
         draw(folder, only="nothing.svg")
 
 
-def test_a_contact_sheet_holds_a_tile_of_every_image_and_map(folder: RunFolder) -> None:
+def test_a_contact_sheet_has_a_tile_of_every_image_and_map(folder: RunFolder) -> None:
     record = next(figure for figure in read(folder).figures if figure.kind == "contact_sheet")
     assert record.tile
     assert record.images == tuple(sorted(record.images))
     with Image.open(folder.report / "figures" / record.file) as sheet:
         assert sheet.size == (3 * record.tile, len(record.images) * record.tile)
         pixels = np.asarray(sheet.convert("RGB"), np.int16)
-    # The last image is grey of 40 times its place; PatchCore's map is cropped.
+    # The grey value of the last image is 40 times its index; PatchCore's map is cropped.
     last = len(record.images) - 1
     corner = pixels[last * record.tile + 5, 5]
     shade = 40 * [name.split("/", 1)[1] for name in _ordered(record.images)].index(record.images[last].split("/", 1)[1])
@@ -249,7 +251,7 @@ def test_a_contact_sheet_holds_a_tile_of_every_image_and_map(folder: RunFolder) 
 
 
 def _ordered(images: tuple[str, ...]) -> list[str]:
-    """The images in the order in which the study above draws them: good ones first."""
+    """The images in the order in which `study` writes them: good ones first."""
     return sorted(images, key=lambda name: (name.split("/")[2] != GOOD, name))
 
 
@@ -259,10 +261,10 @@ def test_alt_text_of_a_similarity_sheet_marks_the_query_itself(folder: RunFolder
     assert "by patch embedding good 0.8750, good 0.7500, bent 0.6250" in alt
 
 
-def test_crop_is_shown_in_its_place_in_the_image(folder: RunFolder) -> None:
+def test_a_crop_is_shown_at_its_place_in_the_image(folder: RunFolder) -> None:
     with Image.open(folder.report / "figures" / "heat-maps.jpg") as image:
         pixels = np.asarray(image.convert("RGB"), np.int16)
-    # PatchCore's map is the third of four panels of 3 cm, which stand in the middle, at 200 dots an inch.
+    # PatchCore's map is the third of four centred panels of 3 cm, at 200 dots an inch.
     side, gap, label, scale = 3.0, 0.15, 0.5, 1.9
     left = label + (16 - label - scale - 4 * (side + gap)) / 2 + 2 * (side + gap)
     top = 0.5
@@ -287,21 +289,21 @@ def test_odd_names_are_drawn_and_their_files_have_plain_names(tmp_path: Path) ->
     assert any(ODD in figure.alt for figure in read(odd).figures if figure.kind == "heat_maps")
 
 
-def test_missing_predictions_are_named_with_their_mend(tmp_path: Path) -> None:
-    bare = study(tmp_path, {"grid": ("bent",)})
-    missing = bare.cell(Cell("patchcore", "grid", 0)) / "predictions.npz"
+def test_missing_predictions_are_named_with_a_hint(tmp_path: Path) -> None:
+    incomplete = study(tmp_path, {"grid": ("bent",)})
+    missing = incomplete.cell(Cell("patchcore", "grid", 0)) / "predictions.npz"
     missing.unlink()
     with pytest.raises(ReproError, match="nox -s evaluate") as caught:
-        draw(bare)
+        draw(incomplete)
     assert caught.value.where == str(missing)
 
 
 def test_missing_image_is_named(tmp_path: Path) -> None:
-    bare = study(tmp_path, {"grid": ("bent",)})
+    incomplete = study(tmp_path, {"grid": ("bent",)})
     missing = tmp_path / "data" / "grid" / "test" / "bent" / "000.png"
     missing.unlink()
     with pytest.raises(ReproError, match="No such file") as caught:
-        draw(bare)
+        draw(incomplete)
     assert caught.value.where == str(missing)
 
 

@@ -19,13 +19,13 @@ def folder(tmp_path: Path) -> RunFolder:
 
 
 def test_every_assertion_is_kept_failed_ones_too(folder: RunFolder) -> None:
-    found = guard(folder)
-    assert found.failed > 0
-    assert len(found.assertions) == found.passed + found.failed
-    assert read_json(folder.report / "guards.json", hint="") == found.model_dump(mode="json")
+    guards = guard(folder)
+    assert guards.failed > 0
+    assert len(guards.assertions) == guards.passed + guards.failed
+    assert read_json(folder.report / "guards.json", hint="") == guards.model_dump(mode="json")
 
 
-def test_a_disk_that_takes_no_more_is_told_and_the_old_outcome_stays(folder: RunFolder) -> None:
+def test_a_full_disk_is_reported_and_the_old_outcome_kept(folder: RunFolder) -> None:
     before = (folder.report / "guards.json").read_bytes()
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, hard))
@@ -46,7 +46,7 @@ def test_a_disk_that_takes_no_more_is_told_and_the_old_outcome_stays(folder: Run
     assert (folder.report / "guards.json").read_bytes() == before
 
 
-def test_guards_that_end_without_a_word_are_told(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_guards_that_end_without_output_are_reported(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 0))
     with pytest.raises(ReproError, match="pytest could not run the guards; read its output above"):
         guard(folder)

@@ -1,4 +1,4 @@
-"""The paper: reproducible to the byte, literal with every name, and silent about nothing that a reader must know."""
+"""The paper: reproducible to the byte, with every name shown literally and every warning a reader needs."""
 
 import base64
 import hashlib
@@ -22,7 +22,7 @@ NASTY = r"a*b_c#|<b>${{ x }}\y@z`q`...--//~-?"
 
 
 def rendered(folder: RunFolder) -> str:
-    """The paper as Markdown; the other formats take longer."""
+    """The paper as Markdown, which is faster than the other formats."""
     return paper.to_markdown(paper.read_inputs(folder.report)).plain
 
 
@@ -47,17 +47,17 @@ def test_the_pdf_claims_to_be_accessible(tmp_path: Path) -> None:
     assert b"CreationDate" not in content
 
 
-def test_every_figure_stands_in_the_markdown_with_its_alternative_text(tmp_path: Path) -> None:
+def test_every_figure_is_in_the_markdown_with_its_alternative_text(tmp_path: Path) -> None:
     folder = example_report.build(tmp_path)
     text = rendered(folder)
     for figure in load(folder.report / "figures" / "figures.json")["figures"]:
         image = f"![{markdown.escape(figure['alt'])}](figures/{markdown.path(figure['file'])})"
-        # Contact sheets are for the page's browser alone.
+        # Contact sheets are only in the page's browser.
         assert text.count(image) == (figure["kind"] != "contact_sheet")
     assert re.findall(r"\*\*Figure (\d+)\.\*\*", text) == [str(number) for number in range(1, 11)]
 
 
-def test_references_point_to_captions_that_exist_and_count_up(tmp_path: Path) -> None:
+def test_references_lead_to_existing_captions_in_order(tmp_path: Path) -> None:
     text = rendered(example_report.build(tmp_path, seeds=(0, 1)))
     anchors = re.findall(r'<a id="([\w-]+)">', text)
     assert len(anchors) == len(set(anchors))
@@ -73,7 +73,7 @@ def test_the_title_block_shows_what_failed(tmp_path: Path) -> None:
     assert "Image AUROC on tile is at least its bound: found 0.7001, bound 0.8500" in title
 
 
-def test_the_title_block_of_a_sound_report_warns_of_nothing(tmp_path: Path) -> None:
+def test_the_title_block_of_an_official_report_has_no_warning(tmp_path: Path) -> None:
     folder = example_report.build(tmp_path, source="folder", official=True, teacher="official", failing=False)
     title, rest = rendered(folder).split("## What was found")
     assert "[!" not in title
@@ -83,15 +83,15 @@ def test_the_title_block_of_a_sound_report_warns_of_nothing(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("source", "said"),
+    ("source", "warning"),
     [
         ("procedural", "Every image of this study was drawn by a program"),
         ("folder", "**Not the official data.**"),
     ],
 )
-def test_stand_in_data_is_named_in_the_title_block(tmp_path: Path, source: str, said: str) -> None:
+def test_stand_in_data_is_named_in_the_title_block(tmp_path: Path, source: str, warning: str) -> None:
     title, _ = rendered(example_report.build(tmp_path, source=source)).split("## What was found")
-    assert said in title
+    assert warning in title
     assert "No number of its trainings can be compared with published MVTec AD numbers" in title
 
 
@@ -112,7 +112,7 @@ def test_a_teacher_of_our_own_is_named_in_models_and_limitations(tmp_path: Path)
     assert "A teacher of our own" in limitations
 
 
-def test_ablations_that_lie_beside_a_report_are_shown_with_their_differences(tmp_path: Path) -> None:
+def test_ablation_reports_are_shown_with_their_differences(tmp_path: Path) -> None:
     folder = example_report.build(tmp_path)
     assert "Ablations" not in rendered(folder)
     content = load(folder.report / "results.json")
@@ -135,7 +135,7 @@ def test_ablations_that_lie_beside_a_report_are_shown_with_their_differences(tmp
     assert ": Ablations by category" in text
 
 
-def test_names_full_of_markup_come_out_literally(tmp_path: Path) -> None:
+def test_names_full_of_markup_are_shown_literally(tmp_path: Path) -> None:
     categories = [NASTY, f"- {NASTY}", "1. x", "= y"]
     folder = example_report.build(tmp_path, title=NASTY, categories=categories, defects=[NASTY, "+ z", "/ w"])
     text = rendered(folder)
@@ -153,7 +153,7 @@ def test_names_full_of_markup_come_out_literally(tmp_path: Path) -> None:
         assert name in plain
 
 
-def test_letters_that_no_embedded_font_has_do_not_stop_the_paper(tmp_path: Path) -> None:
+def test_characters_that_no_embedded_font_has_do_not_stop_the_paper(tmp_path: Path) -> None:
     folder = example_report.build(tmp_path, categories=["木材", "grid"])
     paper.render(folder)
     assert "木材" in (folder.report / "paper.md").read_text(encoding="utf-8")
@@ -173,7 +173,7 @@ def test_scores_in_the_tables_are_those_of_the_json(tmp_path: Path) -> None:
 def test_the_best_model_of_each_category_is_bold(tmp_path: Path) -> None:
     section = rendered(example_report.build(tmp_path)).split("**Table 3.** Metrics")[1].split("## 4")[0]
     # The example's metrics are higher for EfficientAD.
-    for line in (one for one in section.splitlines() if re.match(r"\| (grid|tile) \|", one)):
+    for line in (line for line in section.splitlines() if re.match(r"\| (grid|tile) \|", line)):
         assert line.count("**") == 2 * len(example_report.METRICS) * ("EfficientAD" in line)
 
 
@@ -181,19 +181,19 @@ def test_several_seeds_show_mean_and_half_range(tmp_path: Path) -> None:
     folder = example_report.build(tmp_path, categories=["grid"], seeds=(3, 4, 5))
     text = rendered(folder)
     cells = load(folder.report / "results.json")["cells"]
-    found = [cells[f"patchcore/grid/seed{seed}"]["metrics"]["image_auroc"] for seed in (3, 4, 5)]
-    assert f"| {sum(found) / 3:.4f} ±\N{NO-BREAK SPACE}{(max(found) - min(found)) / 2:.4f} \\[" in text
+    aurocs = [cells[f"patchcore/grid/seed{seed}"]["metrics"]["image_auroc"] for seed in (3, 4, 5)]
+    assert f"| {sum(aurocs) / 3:.4f} ±\N{NO-BREAK SPACE}{(max(aurocs) - min(aurocs)) / 2:.4f} \\[" in text
     assert "One seed" not in text
 
 
-def test_the_label_filter_is_blamed_only_where_the_numbers_say_so(tmp_path: Path) -> None:
+def test_the_label_filter_is_the_reason_only_where_the_numbers_show_it(tmp_path: Path) -> None:
     folder = example_report.build(tmp_path)
-    said = "because the filter admits nothing else"
-    assert said in rendered(folder)
+    reason = "because the filter admits nothing else"
+    assert reason in rendered(folder)
     results = load(folder.report / "results.json")
     next(iter(results["retrieval"].values()))["published"]["searches"][0]["label_precision_at_5"] = 0.9
     rewrite(folder, results)
-    assert said not in rendered(folder)
+    assert reason not in rendered(folder)
 
 
 def test_the_receptive_field_table_marks_what_does_not_hold(tmp_path: Path) -> None:
@@ -242,10 +242,10 @@ def test_verdicts_of_other_results_are_refused(tmp_path: Path) -> None:
         paper.render(folder)
 
 
-def test_a_missing_picture_is_an_error_that_names_it(tmp_path: Path) -> None:
+def test_a_missing_figure_is_an_error_that_names_it(tmp_path: Path) -> None:
     folder = example_report.build(tmp_path)
     (folder.report / "figures" / "curves.svg").unlink()
-    with pytest.raises(ReproError, match=r"curves\.svg: no such picture"):
+    with pytest.raises(ReproError, match=r"curves\.svg: no such figure"):
         paper.render(folder)
 
 
@@ -261,20 +261,20 @@ def test_rendering_imports_nothing_heavy(tmp_path: Path) -> None:
 
 
 def rewrite(folder: RunFolder, results: Any) -> None:
-    """Change results.json and let verdicts and guards name the new one."""
+    """Change results.json, and its hash in verdicts and guards."""
     write_json(folder.report / "results.json", results)
     for name in ("verdicts.json", "guards.json"):
         path = folder.report / name
         write_json(path, load(path) | {"results_sha256": sha256(folder.report / "results.json")})
 
 
-def test_every_number_of_the_page_names_its_place_its_cell_and_its_data(tmp_path: Path) -> None:
+def test_every_number_of_the_page_names_its_place_cell_and_data(tmp_path: Path) -> None:
     folder = example_report.build(tmp_path)
     paper.render(folder)
     page = (folder.report / "paper.html").read_text(encoding="utf-8")
-    found = re.search(r'<a class="n" href="results.json" title="([^"]*image_auroc[^"]*)">0.8629</a>', page)
-    assert found
-    assert found[1].splitlines() == [
+    number = re.search(r'<a class="n" href="results.json" title="([^"]*image_auroc[^"]*)">0.8629</a>', page)
+    assert number
+    assert number[1].splitlines() == [
         "results.json: cells.efficientad/tile/seed0.metrics.image_auroc",
         "cell efficientad/tile/seed0; seed 0; data 010101010101",
         "made by repro score --study example --cell efficientad/tile/seed0, repro results --study example",
@@ -282,7 +282,7 @@ def test_every_number_of_the_page_names_its_place_its_cell_and_its_data(tmp_path
     assert "data-n" not in page
 
 
-def test_the_page_is_one_file_that_asks_for_nothing(tmp_path: Path) -> None:
+def test_the_page_is_self_contained(tmp_path: Path) -> None:
     folder = example_report.build(tmp_path)
     paper.render(folder)
     page = (folder.report / "paper.html").read_text(encoding="utf-8")
@@ -305,8 +305,7 @@ def test_the_first_appendix_names_places_and_command_of_every_table_and_figure(t
     listed = set(re.findall(r"\| \[((?:Table|Figure)\N{NO-BREAK SPACE}\d+)\]", section))
     own = re.search(r"\*\*(Table \d+)\.\*\* Tables and figures", section)
     assert own
-    # A table of claims alone holds no number of ours but what the verdicts say.
-    assert {one.replace("\N{NO-BREAK SPACE}", " ") for one in listed} == shown - {own[1]}
+    assert {label.replace("\N{NO-BREAK SPACE}", " ") for label in listed} == shown - {own[1]}
     assert "`results.json: cells.{efficientad,patchcore}/{grid,tile}/seed0.metrics.*`" in section
     assert "`repro table --study example scores`" in section
     assert "`repro figures --study example --only heat-maps-0.svg`" in section
@@ -324,7 +323,7 @@ def test_evidence_that_is_not_in_the_results_stops_the_build(tmp_path: Path) -> 
         paper.render(folder)
 
 
-def test_the_abstract_ranks_the_models_by_what_they_reach(tmp_path: Path) -> None:
+def test_the_abstract_ranks_the_models(tmp_path: Path) -> None:
     folder = example_report.build(tmp_path)
     assert "**Image AUROC.** EfficientAD is highest with 0.8815" in rendered(folder)
     results = load(folder.report / "results.json")
@@ -335,7 +334,7 @@ def test_the_abstract_ranks_the_models_by_what_they_reach(tmp_path: Path) -> Non
     assert "**Image AUROC.** PatchCore is highest with 0.9900" in rendered(folder)
 
 
-def test_the_paper_says_what_the_run_cost(tmp_path: Path) -> None:
+def test_the_paper_states_the_cost_of_the_run(tmp_path: Path) -> None:
     # Four cells of two stages with 61.5 seconds each, and 2 seconds for the receptive fields.
     assert "**What it costs.** 8\N{NO-BREAK SPACE}minutes of computing on 2 threads" in rendered(
         example_report.build(tmp_path)

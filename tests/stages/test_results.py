@@ -11,8 +11,10 @@ from repro.machine import commit, processor
 from repro.records.environment import Environment
 from repro.records.figures import Figures
 from repro.records.guards import Guards
-from repro.records.results import CellRecord, Results
+from repro.records.results import CategoryRecord, CellRecord, Results
+from repro.records.training import FitRecord
 from repro.records.verdicts import Verdicts
+from repro.records.weights import WeightsRecord
 from repro.runs import PROJECT_ROOT, to_json
 from repro.stages.results import choose_heat_maps, data_record, study_record, variant_record
 
@@ -33,23 +35,17 @@ def test_where_the_data_lies_does_not_reach_the_results() -> None:
 
 
 def test_data_is_called_what_it_is() -> None:
-    leather = {
-        "train": 22,
-        "test": {"good": 10, "cut": 19},
-        "image_sizes": [[256, 256]],
-        "modes": ["RGB"],
-        "fingerprint": "",
-    }
+    leather = CategoryRecord(
+        train=22, test={"good": 10, "cut": 19}, image_sizes=((256, 256),), modes=("RGB",), fingerprint=""
+    )
+    all_leather = {"train": 245, "test": {"good": 32, "cut": 92}, "image_sizes": ((1024, 1024),)}
     drawn = data_record(studies.load("embedded"), {"leather": leather})
     few = data_record(studies.load("mvtec"), {"leather": leather})
-    whole = data_record(
-        studies.load("mvtec"),
-        {"leather": {**leather, "train": 245, "test": {"good": 32, "cut": 92}, "image_sizes": [[1024, 1024]]}},
-    )
+    official = data_record(studies.load("mvtec"), {"leather": leather.model_copy(update=all_leather)})
     assert (drawn.name, drawn.official) == ("procedural stand-ins", False)
-    assert (few.official, whole.official) == (False, True)
+    assert (few.official, official.official) == (False, True)
     assert few.name == "a folder in MVTec AD layout that is not the official MVTec AD"
-    assert whole.name == "MVTec AD"
+    assert official.name == "MVTec AD"
 
 
 def test_heat_maps_are_the_best_median_and_worst_by_mean_rank() -> None:
@@ -71,13 +67,27 @@ def test_heat_maps_are_the_best_median_and_worst_by_mean_rank() -> None:
     assert chosen == {"best": "a", "median": "b", "worst": "c"}
 
 
+def trained(sha256: str) -> FitRecord:
+    backbone = WeightsRecord(kind="timm", description="a network with timm's ImageNet weights", sha256=sha256)
+    return FitRecord(
+        epochs_asked=3,
+        epochs_run=1,
+        steps=0,
+        memory_bank={"patches": 9, "dimension": 4},
+        efficientnet_modules=0,
+        weights={"backbone": backbone},
+        packages={"torch": "2.9"},
+        device="cpu",
+        threads=1,
+    )
+
+
 def test_cells_of_a_variant_that_were_trained_with_different_weights_are_no_result() -> None:
     study = studies.load("embedded")
     keys = [cell.key for cell in study.cells if cell.variant == "patchcore"]
-    backbone = {"kind": "timm", "description": "a network with timm's ImageNet weights"}
-    fits = {key: {"weights": {"backbone": backbone | {"sha256": "a" * 64}}} for key in keys}
+    fits = {key: trained("a" * 64) for key in keys}
     assert variant_record(study, "patchcore", fits).weights["backbone"].sha256 == "a" * 64
-    fits[keys[-1]] = {"weights": {"backbone": backbone | {"sha256": "b" * 64}}}
+    fits[keys[-1]] = trained("b" * 64)
     with pytest.raises(ReproError, match=r"different weights.*delete runs/embedded/cells/patchcore and run"):
         variant_record(study, "patchcore", fits)
 
@@ -96,18 +106,18 @@ def test_a_timing_whose_writing_was_cut_short_is_left_out(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("flags", "told"),
+    ("flags", "name"),
     [("fpu avx avx2 avx512f", "AMD EPYC, AVX-512"), ("fpu avx avx2", "AMD EPYC, AVX2"), ("fpu", "AMD EPYC")],
 )
-def test_processors_of_one_name_are_told_apart_by_their_vector_instructions(
-    tmp_path: Path, flags: str, told: str
+def test_processors_of_one_name_are_distinguished_by_their_vector_instructions(
+    tmp_path: Path, flags: str, name: str
 ) -> None:
     cpuinfo = tmp_path / "cpuinfo"
     cpuinfo.write_text(f"processor\t: 0\nmodel name\t: AMD EPYC\nflags\t\t: {flags}\n\n", encoding="utf-8")
-    assert processor(cpuinfo) == told
+    assert processor(cpuinfo) == name
 
 
-def test_a_system_that_does_not_tell_its_processor_is_asked_otherwise(tmp_path: Path) -> None:
+def test_a_system_without_a_processor_name_in_cpuinfo_has_a_fallback(tmp_path: Path) -> None:
     assert processor(tmp_path / "none") == (platform.processor() or "unknown")
     (tmp_path / "cpuinfo").write_text("Hardware\t: something\n", encoding="utf-8")
     assert processor(tmp_path / "cpuinfo") == "unknown"

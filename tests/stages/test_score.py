@@ -14,15 +14,15 @@ from repro.stages import score
 
 
 @pytest.fixture
-def judged() -> dict[str, Any]:
-    return score.evaluate(random_predictions(3))
+def scores() -> dict[str, Any]:
+    return score.evaluate(random_predictions(3)).model_dump(mode="json")
 
 
-def test_the_resolution_is_one_image(judged: dict[str, Any]) -> None:
-    assert judged["resolution"] == pytest.approx(1 / 12, abs=1e-6)
+def test_the_resolution_is_one_image(scores: dict[str, Any]) -> None:
+    assert scores["resolution"] == pytest.approx(1 / 12, abs=1e-6)
 
 
-def test_a_missing_or_broken_file_of_predictions_is_told_with_its_mend(tmp_path: Path) -> None:
+def test_a_missing_or_broken_file_of_predictions_is_reported_with_a_hint(tmp_path: Path) -> None:
     with pytest.raises(ReproError, match=r"predictions\.npz: no such file; run `nox -s evaluate`"):
         score.load(tmp_path / "predictions.npz")
     (tmp_path / "predictions.npz").write_bytes(b"PK\x03\x04 not a zip")
@@ -36,17 +36,17 @@ def saved(folder: Path, **changes: object) -> Path:
     return path
 
 
-def test_the_stage_leaves_what_it_judges_the_same_bytes_each_time(tmp_path: Path, judged: dict[str, Any]) -> None:
+def test_the_stage_writes_its_scores_with_the_same_bytes_each_time(tmp_path: Path, scores: dict[str, Any]) -> None:
     folder, cell = RunFolder("smoke", tmp_path), Cell("patchcore", "grid", 0)
     folder.cell(cell).mkdir(parents=True)
     saved(folder.cell(cell))
     score.score(folder, cell)
     written = (folder.cell(cell) / "scores.json").read_text(encoding="utf-8")
-    assert written == to_json(judged)
+    assert written == to_json(scores)
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"labels": np.ones(12, bool)}, "needs normal and anomalous images"),
         ({"labels": np.zeros(12, bool)}, "needs normal and anomalous images"),
@@ -59,52 +59,54 @@ def test_the_stage_leaves_what_it_judges_the_same_bytes_each_time(tmp_path: Path
         ({"colour": np.zeros(1)}, "not a file of predictions"),
     ],
 )
-def test_predictions_that_cannot_be_scored_are_refused(tmp_path: Path, changes: dict[str, object], told: str) -> None:
-    with pytest.raises(ReproError, match=rf"predictions\.npz: .*{told}"):
+def test_predictions_that_cannot_be_scored_are_refused(
+    tmp_path: Path, changes: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ReproError, match=rf"predictions\.npz: .*{message}"):
         score.load(saved(tmp_path, **changes))
 
 
-def test_counts_shares_and_names_are_those_of_the_predictions(judged: dict[str, Any]) -> None:
+def test_counts_shares_and_names_are_those_of_the_predictions(scores: dict[str, Any]) -> None:
     predictions = random_predictions(3)
     # Every third of 12 images is normal.
-    assert (judged["map_size"], judged["images"], judged["anomalous"]) == ((32, 32), 12, 8)
-    assert judged["anomalous_pixels"] == round(int(predictions.masks.sum()) / (12 * 32 * 32), 6)
-    assert judged["scores"][1] == {
+    assert (scores["map_size"], scores["images"], scores["anomalous"]) == ([32, 32], 12, 8)
+    assert scores["anomalous_pixels"] == round(int(predictions.masks.sum()) / (12 * 32 * 32), 6)
+    assert scores["scores"][1] == {
         "image": "grid/test/bent/001.png",
         "defect": "bent",
         "score": round(float(predictions.scores[1]), 6),
     }
-    assert judged["thresholds"] == metrics.thresholds(predictions).model_dump()
-    assert judged["metrics"] == metrics.metrics(predictions).model_dump()
-    assert judged["raw"] == metrics.raw_metrics(predictions).model_dump()
+    assert scores["thresholds"] == metrics.thresholds(predictions).model_dump()
+    assert scores["metrics"] == metrics.metrics(predictions).model_dump()
+    assert scores["raw"] == metrics.raw_metrics(predictions).model_dump()
     arrays = (predictions.scores, predictions.maps, predictions.masks, predictions.labels, predictions.images)
-    assert judged["fingerprint"] == hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
+    assert scores["fingerprint"] == hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
 
 
-def test_intervals_are_those_of_each_metric_and_hold_its_value(judged: dict[str, Any]) -> None:
-    assert judged["intervals"].keys() == judged["metrics"].keys()
-    for name, interval in judged["intervals"].items():
-        slack = judged["discretisation"] if name.startswith(("pixel", "aupro")) else 0.0
-        assert interval["low"] - slack <= judged["metrics"][name] <= interval["high"] + slack, name
+def test_intervals_are_those_of_each_metric_and_hold_its_value(scores: dict[str, Any]) -> None:
+    assert scores["intervals"].keys() == scores["metrics"].keys()
+    for name, interval in scores["intervals"].items():
+        slack = scores["discretisation"] if name.startswith(("pixel", "aupro")) else 0.0
+        assert interval["low"] - slack <= scores["metrics"][name] <= interval["high"] + slack, name
 
 
-def test_the_sound_protocol_judges_each_image_once(judged: dict[str, Any]) -> None:
-    folds = judged["sound"]["folds"]
-    assert sorted(folds[0]["judged"] + folds[1]["judged"]) == sorted(one["image"] for one in judged["scores"])
+def test_the_sound_protocol_evaluates_each_image_once(scores: dict[str, Any]) -> None:
+    folds = scores["sound"]["folds"]
+    assert sorted(folds[0]["judged"] + folds[1]["judged"]) == sorted(image["image"] for image in scores["scores"])
 
 
 def test_without_defects_in_both_halves_there_is_no_sound_protocol() -> None:
     predictions = random_predictions(3)
     masks = predictions.masks.copy()
     masks[np.flatnonzero(predictions.labels)[1:]] = False
-    assert score.evaluate(Predictions(**(vars(predictions) | {"masks": masks})))["sound"] is None
+    assert score.evaluate(Predictions(**(vars(predictions) | {"masks": masks}))).sound is None
 
 
-def test_maps_that_show_no_defect_are_refused_with_the_mend() -> None:
+def test_maps_without_a_defect_are_refused_with_a_hint() -> None:
     predictions = random_predictions(3)
     none = Predictions(**(vars(predictions) | {"masks": np.zeros_like(predictions.masks)}))
-    with pytest.raises(ReproError) as told:
+    with pytest.raises(ReproError) as caught:
         score.evaluate(none)
-    assert str(told.value) == (
+    assert str(caught.value) == (
         "grid/test/good/000.png: no defect lies inside the anomaly maps; use a larger center_crop"
     )

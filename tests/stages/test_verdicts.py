@@ -45,8 +45,8 @@ def test_the_committed_verdicts_follow_from_the_committed_results(study: str) ->
     )
 
 
-@pytest.mark.parametrize(("value", "told"), [("0.4197", "holds"), ("0.9109", "fails")])
-def test_a_sentence_is_held_against_the_papers_own_table(tmp_path: Path, value: str, told: str) -> None:
+@pytest.mark.parametrize(("value", "message"), [("0.4197", "holds"), ("0.9109", "fails")])
+def test_a_sentence_is_held_against_the_papers_own_table(tmp_path: Path, value: str, message: str) -> None:
     results = read_record(PROJECT_ROOT / "report" / "embedded" / "results.json", Results, hint="")
     text = CLAIMS.read_text(encoding="utf-8")
     lowest = f"pixel_f1 = {published().scores['efficientad.leather.pixel_f1']:.4f}"
@@ -54,7 +54,7 @@ def test_a_sentence_is_held_against_the_papers_own_table(tmp_path: Path, value: 
     path = tmp_path / "claims.toml"
     path.write_text(text.replace(lowest, f"pixel_f1 = {value}"), encoding="utf-8")
     judged = {one.claim: one.own_table for one in judge(results, path)}
-    assert judged["efficientad-pixel-f1-lowest"] == told
+    assert judged["efficientad-pixel-f1-lowest"] == message
     assert judged["efficientad-leather-pixel-f1"] is None
 
 
@@ -66,9 +66,9 @@ def test_verdicts_on_a_partial_report_are_not_accepted(tmp_path: Path) -> None:
     del content["cells"][gone], content["retrieval"][gone]
     write_json(path, content)
     verdicts(folder)
-    with pytest.raises(ReproError) as told:
+    with pytest.raises(ReproError) as caught:
         accept(folder, folder.ledger)
-    assert str(told.value) == f"{path}: cells are missing; run `nox -s reproduce` first"
+    assert str(caught.value) == f"{path}: cells are missing; run `nox -s reproduce` first"
     assert not folder.ledger.exists()
 
 
@@ -76,15 +76,15 @@ def test_verdicts_on_a_partial_report_are_not_accepted(tmp_path: Path) -> None:
     ("name", "hint"),
     [("results.json", "run `nox -s reproduce` to make it again"), ("verdicts.json", "run `repro verdicts` first")],
 )
-def test_what_is_not_there_cannot_be_accepted_and_the_mend_is_told(tmp_path: Path, name: str, hint: str) -> None:
+def test_missing_files_cannot_be_accepted_and_the_error_has_a_hint(tmp_path: Path, name: str, hint: str) -> None:
     folder = example_report.build(tmp_path)
     (folder.report / name).unlink(missing_ok=True)
-    with pytest.raises(ReproError) as told:
+    with pytest.raises(ReproError) as caught:
         accept(folder, folder.ledger)
-    assert str(told.value) == f"{folder.report / name}: no such file; {hint}"
+    assert str(caught.value) == f"{folder.report / name}: no such file; {hint}"
 
 
-def test_results_that_are_not_there_are_told_with_their_mend(tmp_path: Path) -> None:
+def test_missing_results_are_reported_with_a_hint(tmp_path: Path) -> None:
     folder = example_report.build(tmp_path)
     (folder.report / "results.json").unlink()
     with pytest.raises(ReproError, match=r"results\.json: no such file; run `nox -s reproduce`"):

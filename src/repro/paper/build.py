@@ -1,33 +1,36 @@
-"""Build: the inputs of a paper in, its Markdown out, with its appendix on where each table and figure comes from."""
+"""Build: the inputs of a paper in, its Markdown out."""
 
-from typing import Any
+from collections.abc import Iterator
 
-from repro.paper.content import view
-from repro.paper.figure_sources import made_from
+from repro.paper.content import template_variables
+from repro.paper.figure_sources import figure_sources
 from repro.paper.inputs import TEMPLATES, Inputs
-from repro.paper.markdown import Written, write
+from repro.paper.markdown import Origin, Written, write
 from repro.paper.provenance import patterns
+from repro.paper.trace import Source
+
+#: The table of sources, which does not list itself.
+SOURCES = "sources"
 
 
 def to_markdown(inputs: Inputs) -> Written:
-    """The paper as Markdown, with its appendix on where each table and figure comes from."""
-    content = view(inputs)
-    drawn = {figure.file: made_from(figure, inputs.results) for figure in inputs.figures.figures}
-    study = inputs.results.study.name
+    """The paper as Markdown, with an appendix on where each table and figure comes from.
 
-    def about(written: Written | None) -> dict[str, Any]:
-        if written is None:
-            return {"provenance": []}
-        found = []
-        for (kind, label), _ in written.labels.items():
-            if kind == "table" and (places := written.sources_of(label) if label in written.tables else ()):
-                command = f"repro table --study {study} {label}"
-            elif kind == "figure":
-                places, command = drawn[label], f"repro figures --study {study} --only {label}"
-            else:
-                continue
-            if label != "sources":
-                found.append({"kind": kind, "label": label, "places": patterns(places), "command": command})
-        return {"provenance": found}
+    Raises ReproError where a verdict's evidence is not in the results, and where a template prints a number that
+    comes from no record.
+    """
+    figures = {figure.file: figure_sources(figure, inputs.results) for figure in inputs.figures.figures}
+    return write(
+        template_variables(inputs),
+        TEMPLATES,
+        lambda written: list(_origins(written, figures, inputs.results.study.name)),
+    )
 
-    return write(content, TEMPLATES, about)
+
+def _origins(written: Written, figures: dict[str, tuple[Source, ...]], study: str) -> Iterator[Origin]:
+    for kind, label in written.labels:
+        match kind:
+            case "table" if label != SOURCES and label in written.tables and (places := written.sources_of(label)):
+                yield Origin(kind, label, patterns(places), f"repro table --study {study} {label}")
+            case "figure" if label != SOURCES:
+                yield Origin(kind, label, patterns(figures[label]), f"repro figures --study {study} --only {label}")

@@ -1,4 +1,4 @@
-"""Figure: a figure's record in, the places in results.json that it is drawn from out."""
+"""Figure sources: a figure's record in, the places in JSON files that it is drawn from out."""
 
 from repro.paper.scope import shown_categories
 from repro.paper.trace import Source
@@ -8,8 +8,8 @@ from repro.records.results import Results
 FILE = "results.json"
 
 
-def made_from(figure: FigureRecord, results: Results) -> tuple[Source, ...]:
-    """Where a figure's numbers stand; maps and photographs lie in the run's folder and are named by these."""
+def figure_sources(figure: FigureRecord, results: Results) -> tuple[Source, ...]:
+    """Where a figure's numbers are; its maps and images are in the run's folder, named by these."""
     keys = [key for key, cell in results.cells.items() if figure.category in (None, cell.category)]
     first = [key for key in keys if results.cells[key].seed == results.seeds(results.cells[key].variant)[0]]
     categories = shown_categories(results)
@@ -27,8 +27,8 @@ def made_from(figure: FigureRecord, results: Results) -> tuple[Source, ...]:
             thresholds = tuple(Source(FILE, ("cells", key, "thresholds")) for key in first)
             return (Source(FILE, ("heat_maps",)), *thresholds)
         case "similarity":
-            found = (key for key in first if results.cells[key].variant == figure.variant and key in results.retrieval)
-            return tuple(Source(FILE, ("retrieval", key)) for key in found)
+            searched = (key for key in first if results.cells[key].variant == figure.variant)
+            return tuple(Source(FILE, ("retrieval", key)) for key in searched if key in results.retrieval)
         case "receptive_field":
             return (Source(FILE, ("receptive_field", "networks", "small", "layers")),)
         case "published":

@@ -1,4 +1,4 @@
-"""Inputs: the JSON and figures of a report folder in, checked and traced records out: all that a paper is made from."""
+"""Inputs: the JSON files of a report folder in, checked and traced records out."""
 
 import tomllib
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from repro.errors import ReproError
-from repro.paper.trace import follow
+from repro.paper.trace import trace
 from repro.records.costs import Bench
 from repro.records.environment import Environment
 from repro.records.figures import Figures
@@ -23,67 +23,67 @@ HINT = "run `nox -s reproduce`"
 
 @dataclass(frozen=True)
 class Inputs:
-    """All that a paper is made from; every number in it knows its place."""
+    """Everything that a paper is made from; each number holds its place."""
 
     results: Results
     verdicts: Verdicts
     guards: Guards
     environment: Environment
     figures: Figures
-    #: Of the published outputs, and of our training on a few of their images, where these reports lie beside this one.
+    #: Of the published outputs, and of the training on a few of their images; None without these reports.
     published: Results | None = None
     few_shot: Results | None = None
-    #: Of the ablation studies whose results lie beside the report.
+    #: Of the ablation studies that have a report.
     ablations: tuple[Results, ...] = ()
-    #: None where nothing was measured.
+    #: None without bench.json.
     bench: Bench | None = None
     constants: Mapping[str, Any] = field(default_factory=dict)
-    #: Whether a table lists every cell, however many there are.
-    whole: bool = False
+    #: Whether tables list every cell, however many there are.
+    list_all_cells: bool = False
 
 
 def read_inputs(report: Path) -> Inputs:
-    """Read and check the records of a report folder, and that each figure they name is there."""
+    """Read the records of a report folder and of the reports beside it.
+
+    Raises ReproError where a record or a figure is missing, damaged, of another schema version, or made from another
+    results.json.
+    """
     results = read_record(report / "results.json", Results, hint=HINT)
     verdicts = read_record(report / "verdicts.json", Verdicts, hint=HINT)
     guards = read_record(report / "guards.json", Guards, hint=HINT)
     figures = read_record(report / "figures" / "figures.json", Figures, hint=HINT)
     digest = sha256(report / "results.json")
-    for name, judged in (("verdicts.json", verdicts), ("guards.json", guards)):
-        if judged.results_sha256 != digest:
+    for name, record in (("verdicts.json", verdicts), ("guards.json", guards)):
+        if record.results_sha256 != digest:
             raise ReproError("was made from another results.json", where=report / name, hint=HINT)
     for figure in figures.figures:
         if not (report / "figures" / figure.file).is_file():
-            raise ReproError("no such picture", where=report / "figures" / figure.file, hint="run `nox -s figures`")
+            raise ReproError("no such figure", where=report / "figures" / figure.file, hint="run `nox -s figures`")
     constants = tomllib.loads((TEMPLATES / "constants.toml").read_text(encoding="utf-8"))
+    environment = read_record(report / "environment.json", Environment, hint=HINT)
     return Inputs(
-        results=follow(results, "results.json"),
-        verdicts=follow(verdicts, "verdicts.json"),
-        guards=follow(guards, "guards.json"),
-        environment=follow(
-            read_record(report / "environment.json", Environment, hint=HINT),
-            "environment.json",
-        ),
+        results=trace(results, "results.json"),
+        verdicts=trace(verdicts, "verdicts.json"),
+        guards=trace(guards, "guards.json"),
+        environment=trace(environment, "environment.json"),
         figures=figures,
-        published=_beside(report, "published"),
-        few_shot=_beside(report, "mvtec-fewshot"),
+        published=_other_results(report, "published", hint="run `nox -s evaluate -- --study published`"),
+        few_shot=_other_results(report, "mvtec-fewshot", hint="run `nox -s evaluate -- --study mvtec-fewshot`"),
         ablations=tuple(
-            follow(read_record(path, Results, hint="run `nox -s ablate`"), f"../{name}/results.json")
-            for name in ABLATIONS
-            if name != report.name and (path := report.parent / name / "results.json").is_file()
+            other for name in ABLATIONS if (other := _other_results(report, name, hint="run `nox -s ablate`"))
         ),
-        bench=follow(read_record(path, Bench, hint="run `nox -s bench`"), f"../{path.name}")
-        if (path := report.parent / "bench.json").is_file()
-        else None,
-        constants=follow(constants, "constants.toml"),
+        bench=_bench(report.parent / "bench.json"),
+        constants=trace(constants, "constants.toml"),
     )
 
 
-def _beside(report: Path, name: str) -> Results | None:
-    """The results of another study whose report lies beside this one."""
-    path = report.parent / name / "results.json"
-    if name == report.name or not path.is_file():
+def _other_results(report: Path, study: str, *, hint: str) -> Results | None:
+    """The results of another study, from the report next to this one; None where there is none."""
+    path = report.parent / study / "results.json"
+    if study == report.name or not path.is_file():
         return None
-    return follow(
-        read_record(path, Results, hint=f"run `nox -s evaluate -- --study {name}`"), f"../{name}/results.json"
-    )
+    return trace(read_record(path, Results, hint=hint), f"../{study}/results.json")
+
+
+def _bench(path: Path) -> Bench | None:
+    return trace(read_record(path, Bench, hint="run `nox -s bench`"), f"../{path.name}") if path.is_file() else None

@@ -1,10 +1,10 @@
-"""Markdown: what the paper says in, Markdown out; every number that is printed leaves a mark with its sources.
+"""Markdown: variables and templates in, Markdown out, with a mark around each number that leads to its sources.
 
 A number without a source, typed into a template or computed without a trace, stops the build.
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,18 +16,18 @@ from repro.errors import ReproError
 from repro.paper.stat import Spread, Stat
 from repro.paper.trace import Count, Number, Source, Text, count, sources
 
-#: Templates that hold formulas or bibliography and print no result.
-FREE = ("formulas.md.jinja", "interval.md.jinja", "bibliography.md.jinja")
-#: A number that stands for itself: not one in a name such as F1, ResNet-18 or P@5.
+#: Templates that hold formulas or bibliography and print no result: numbers may be typed there.
+UNCHECKED = ("formulas.md.jinja", "interval.md.jinja", "bibliography.md.jinja")
+#: A number on its own: not one in a name such as F1, ResNet-18 or P@5.
 TYPED = re.compile(r"(?<![\w@#&.\-/])\d+(?:[.,]\d+)*(?![\w\-/])")
 NUMERIC = re.compile(r"[-−+±]?\d+(?:[.,]\d+)?\s*%?")
-#: What distinguishes a mark from a link that a text of the data spells out.
-NOTCH = 'data-n="'
+#: Distinguishes a mark from a link in a text of the data.
+MARK_ATTRIBUTE = 'data-n="'
 MARK = re.compile(r'<a class="n" data-n="(\d+)">(.*?)</a>', re.DOTALL)
 
 
 class Marked(str):
-    """Markdown that is not to be escaped again, and where its numbers come from."""
+    """Markdown that is not escaped again, with the sources of its numbers."""
 
     sources: tuple[Source, ...] = ()
 
@@ -38,36 +38,50 @@ class Written:
 
     #: With a mark around each number: `<a class="n" data-n="12">0.97</a>`.
     marked: str
-    #: Of the number with that mark.
+    #: Of each number, by its mark.
     sources: list[tuple[Source, ...]]
-    #: By name of the table in the template: its number, caption and Markdown, marks left in.
-    tables: dict[str, "TableText"]
+    #: By label in the template.
+    tables: dict[str, "Table"]
     #: Number of each section, table, figure and reference, by kind and label.
     labels: dict[tuple[str, str], int]
 
     def sources_of(self, label: str) -> tuple[Source, ...]:
         """Where the numbers in a table come from."""
-        shown = self.tables[label].caption + self.tables[label].rows
-        return tuple(dict.fromkeys(one for mark in MARK.finditer(shown) for one in self.sources[int(mark[1])]))
+        text = self.tables[label].caption + self.tables[label].rows
+        return tuple(dict.fromkeys(source for mark in MARK.finditer(text) for source in self.sources[int(mark[1])]))
 
     @property
     def plain(self) -> str:
-        """Without marks, as it is read on code-hosting sites."""
+        """Without marks, for code-hosting sites."""
         return MARK.sub(r"\2", self.marked)
 
 
 @dataclass(frozen=True)
-class TableText:
+class Table:
+    """A table as Markdown, with marks."""
+
     number: int
     caption: str
     rows: str
 
 
-def write(content: dict[str, Any], templates: Path, about: Callable[[Written | None], dict[str, Any]]) -> Written:
+@dataclass(frozen=True)
+class Origin:
+    """Where a table or figure comes from, as the appendix lists it."""
+
+    kind: str
+    label: str
+    #: Places in JSON files.
+    places: list[str]
+    #: Makes it alone.
+    command: str
+
+
+def write(variables: dict[str, Any], templates: Path, origins: Callable[[Written], list[Origin]]) -> Written:
     """Fill paper.md.jinja: GitHub-flavoured Markdown with numbered sections, tables, figures and references.
 
-    `about` is given what an earlier pass wrote and returns what the paper says of itself.
-    Raises ReproError on a number that is typed by hand or has no source.
+    `origins` lists where the tables and figures of an earlier pass come from.
+    Raises ReproError for a number that is typed by hand or has no source, and for a label that does not exist.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates),
@@ -81,59 +95,67 @@ def write(content: dict[str, Any], templates: Path, about: Callable[[Written | N
     environment.finalize = printer.show
     for path in sorted(templates.glob("*.jinja")):
         lint(environment, path)
-    # The first pass learns which number each label gets, so that the second can point ahead; the third describes both.
-    written = None
-    labels = Labels()
-    for _ in range(3):
-        labels = Labels(known=labels.given or None)
-        written = _pass(environment, printer, content | about(written), labels)
-    assert written is not None
+    # The first pass gives each label its number, so that the second can refer to later ones and list the origins; the
+    # third also lists that list.
+    written = _pass(environment, printer, variables, Labels(), [])
+    for _ in range(2):
+        written = _pass(environment, printer, variables, Labels(known=written.labels or None), origins(written))
     return written
 
 
 def lint(environment: jinja2.Environment, path: Path) -> None:
-    """Refuse a template with a number typed into its text or its expressions."""
-    if path.name in FREE:
+    """Raise ReproError where a number is typed into the text or the expressions of a template."""
+    if path.name in UNCHECKED:
         return
     for line, kind, text in environment.lex(path.read_text(encoding="utf-8")):
-        found = TYPED.search(text) if kind in ("data", "string") else re.search(".+", text) if kind == "float" else None
-        if found:
-            line += text[: found.start()].count("\n")
+        number = TYPED.search(text) if kind in ("data", "string") else None
+        if kind == "float":
+            number = re.search(".+", text)
+        if number:
+            line += text[: number.start()].count("\n")
             raise ReproError(
-                f"the number {found[0]} is typed by hand",
+                f"the number {number[0]} is typed by hand",
                 where=f"templates/{path.name}, line {line}",
                 hint="print it from the records",
             )
 
 
-def _pass(environment: jinja2.Environment, printer: "Printer", content: dict[str, Any], labels: "Labels") -> Written:
-    printer.used = []
-    text = environment.get_template("paper.md.jinja").render(content, **labels.functions(printer))
+def _pass(
+    environment: jinja2.Environment,
+    printer: "Printer",
+    variables: dict[str, Any],
+    labels: "Labels",
+    origins: list[Origin],
+) -> Written:
+    printer.sources = []
+    template = environment.get_template("paper.md.jinja")
+    text = template.render(variables, provenance=origins, **labels.functions(printer))
     text = re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
-    return Written(text, printer.used, dict(_tables(text, labels)), labels.given)
+    return Written(text, printer.sources, dict(_tables(text, labels)), labels.given)
 
 
-def _tables(text: str, labels: "Labels") -> Iterable[tuple[str, TableText]]:
+def _tables(text: str, labels: "Labels") -> Iterator[tuple[str, Table]]:
     for (kind, label), number in labels.given.items():
-        found = (
-            re.search(rf'<a id="table-{number}"></a>([^\n]*)\n\n((?:\|[^\n]*\n)+)', text) if kind == "table" else None
-        )
-        if found:
-            yield label, TableText(number, found[1], found[2])
+        if kind != "table":
+            continue
+        table = re.search(rf'<a id="table-{number}"></a>([^\n]*)\n\n((?:\|[^\n]*\n)+)', text)
+        if table:
+            yield label, Table(number, table[1], table[2])
 
 
 def escape(text: str) -> Marked:
     """Text from data as Markdown that shows it literally, in a paragraph and in a table cell."""
     flat = re.sub(r"\s+", " ", text)
-    flat = re.sub(r"[\\`*_\[\]<|~$&]", r"\\\g<0>", flat).replace(NOTCH, NOTCH.replace('"', '\\"'))
-    # Elsewhere in a line these mean nothing: the colon and dot of an address, and what begins a list, heading or quote.
+    flat = re.sub(r"[\\`*_\[\]<|~$&]", r"\\\g<0>", flat)
+    flat = flat.replace(MARK_ATTRIBUTE, MARK_ATTRIBUTE.replace('"', '\\"'))
+    # Only where they have a meaning: the colon and dot of an address, and what begins a list, heading or quote.
     flat = re.sub(r"(?<=[A-Za-z]):(?=//)|(?<=www)\.|^[-+#>=]", r"\\\g<0>", flat)
     return Marked(re.sub(r"^(\d{1,9})([.)])(?= |$)", r"\1\\\2", flat))
 
 
 def code(text: str) -> Marked:
-    """A name in typewriter type, or escaped where a code span cannot hold it."""
-    plain = re.fullmatch(r"[^\s`|\\]+( [^\s`|\\]+)*", text) and NOTCH not in text
+    """A name as a code span, or escaped where a code span cannot hold it."""
+    plain = re.fullmatch(r"[^\s`|\\]+( [^\s`|\\]+)*", text) and MARK_ATTRIBUTE not in text
     return Marked(f"`{text}`") if plain else escape(text)
 
 
@@ -143,7 +165,7 @@ def path(file: str) -> Marked:
 
 
 def score(value: Stat | Spread | float) -> Marked:
-    """How every metric is printed: 4 decimals; over several seeds mean and half the range, of a spread both ends."""
+    """A metric with 4 decimals: over several seeds mean and half the range, of a spread both ends."""
     match value:
         case Stat():
             return Marked(
@@ -189,10 +211,10 @@ def tenths(value: float) -> Marked:
 
 
 def duration(seconds: float) -> Marked:
-    """A time as a reader says it: seconds below two minutes, else minutes."""
-    said = (seconds, "second") if seconds < 120 else (seconds / 60, "minute")
-    number = f"{said[0]:.0f}"
-    return Marked(f"{number}\N{NO-BREAK SPACE}{said[1]}{'' if number == '1' else 's'}")
+    """A time in seconds below two minutes, else in minutes."""
+    value, unit = (seconds, "second") if seconds < 120 else (seconds / 60, "minute")
+    number = f"{value:.0f}"
+    return Marked(f"{number}\N{NO-BREAK SPACE}{unit}{'' if number == '1' else 's'}")
 
 
 def memory(megabytes: float) -> Marked:
@@ -201,17 +223,17 @@ def memory(megabytes: float) -> Marked:
 
 
 def lower_first(text: str) -> str:
-    """A phrase as it stands within a sentence."""
+    """A phrase as it is written within a sentence."""
     return text[:1].lower() + text[1:]
 
 
 def literal(text: str) -> Marked:
-    """Text in which numbers get no mark: of a title, or of a picture for those who cannot see it."""
+    """Text whose numbers get no mark: a title, or the alternative text of a figure."""
     return escape(text)
 
 
 def marked(text: str) -> Marked:
-    """What a macro made, which is Markdown already."""
+    """The output of a macro, which is Markdown already."""
     return Marked(text)
 
 
@@ -224,14 +246,15 @@ NUMBERS = (score, percent, share, plain, signed, points, tenths, duration, memor
 
 
 class Printer:
-    """Prints values for one pass over the template, and keeps where each number came from."""
+    """Prints values for one pass over the template, and keeps the sources of each number."""
 
     def __init__(self) -> None:
-        self.used: list[tuple[Source, ...]] = []
+        #: By mark.
+        self.sources: list[tuple[Source, ...]] = []
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """What the template may pipe a value through."""
-        return {one.__name__: one for one in (code, path, words, literal, lower_first, marked)} | {
+        """The filters of the template, by name."""
+        return {form.__name__: form for form in (code, path, words, literal, lower_first, marked)} | {
             "series": self.series,
             "to": self.to,
             "stated": self.stated,
@@ -240,7 +263,10 @@ class Printer:
         }
 
     def show(self, value: object) -> str:
-        """What Jinja prints for a value: numbers with a mark, strings from data escaped."""
+        """Print a value: numbers with a mark, strings from data escaped.
+
+        Raises ReproError for a number without sources.
+        """
         match value:
             case Marked():
                 return self._mark(value, value.sources) if value.sources else value
@@ -257,18 +283,18 @@ class Printer:
         return escape(str(value))
 
     def series(self, items: Iterable[object]) -> Marked:
-        """Items as a sentence lists them: `a`, `a and b`, `a, b and c`."""
+        """Items as listed in a sentence: `a`, `a and b`, `a, b and c`."""
         shown = [self.show(item) for item in items]
         return Marked(" and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown))
 
     def to(self, ends: Sequence[object]) -> Marked:
-        """The least and the greatest of some numbers, or the one that all are: `5`, `3 to 5`."""
+        """The least and the greatest of some numbers, or the one value: `5`, `3 to 5`."""
         return Marked(" to ".join(self.show(end) for end in ends))
 
     def stated(self, text: str) -> Marked:
         """A sentence of a record with a mark on each number in it."""
         shown, origins = escape(text), sources(text)
-        return Marked(TYPED.sub(lambda found: self._mark(found[0], origins), shown) if origins else shown)
+        return Marked(TYPED.sub(lambda number: self._mark(number[0], origins), shown) if origins else shown)
 
     def _traced(self, form: Callable[[Any], Marked]) -> Callable[[Any], Marked]:
         def print_traced(value: Any) -> Marked:
@@ -283,34 +309,34 @@ class Printer:
     def _mark(self, text: str, origins: tuple[Source, ...]) -> str:
         if not origins:
             raise _untraced(text)
-        self.used.append(origins)
-        return f'<a class="n" data-n="{len(self.used) - 1}">{text}</a>'
+        self.sources.append(origins)
+        return f'<a class="n" data-n="{len(self.sources) - 1}">{text}</a>'
 
 
 @dataclass
 class Labels:
-    """Numbers for sections, tables, figures and references, in the order in which they stand in the paper."""
+    """Numbers of sections, tables, figures and references, in the order of the paper."""
 
-    #: Label to number as an earlier pass gave them; None in the first pass.
+    #: Numbers by kind and label from an earlier pass; None in the first.
     known: dict[tuple[str, str], int] | None = None
     given: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def functions(self, printer: Printer) -> dict[str, Any]:
-        """What the template calls: the first five number what follows, `see` and `cite` point there."""
+        """The functions of the template: the first five give numbers, `see` and `cite` refer to them."""
         return {
             "section": lambda label: Marked(f"## {self._number('section', label)}"),
             "appendix": lambda label: Marked(f"## Appendix {_letter(self._number('appendix', label))}:"),
             "table": lambda label: self._caption("table", label),
             "figure": lambda label: self._caption("figure", label),
             "entry": lambda label: Marked(self._anchor("ref", label)),
-            "see": lambda kind, *labels: printer.series(Marked(self._point(kind, label)) for label in labels),
+            "see": lambda kind, *labels: printer.series(Marked(self._refer(kind, label)) for label in labels),
             "cite": lambda *labels: Marked(f"\\[{', '.join(self._link('ref', label, '') for label in labels)}\\]"),
             "has": lambda kind, label: self.known is None or (kind, label) in self.known,
         }
 
     def _number(self, kind: str, label: str) -> int:
-        assert (kind, label) not in self.given, f"{kind} {label} stands in the paper twice"
-        self.given[kind, label] = 1 + sum(one == kind for one, _ in self.given)
+        assert (kind, label) not in self.given, f"the paper has two of {kind} {label}"
+        self.given[kind, label] = 1 + sum(other == kind for other, _ in self.given)
         return self.given[kind, label]
 
     def _caption(self, kind: str, label: str) -> Marked:
@@ -320,17 +346,17 @@ class Labels:
     def _anchor(self, kind: str, label: str) -> str:
         return f'<a id="{kind}-{self._number(kind, label)}"></a>'
 
-    def _known(self, kind: str, label: str) -> int:
+    def _known_number(self, kind: str, label: str) -> int:
         if self.known is None:
             return 1
         if (kind, label) not in self.known:
-            raise ReproError(f"points to {kind} {label}, which is not there", where="templates", hint="fix the label")
+            raise ReproError(f"refers to {kind} {label}, which does not exist", where="templates", hint="fix the label")
         return self.known[kind, label]
 
-    def _point(self, kind: str, label: str) -> str:
-        number = self._known(kind, label)
+    def _refer(self, kind: str, label: str) -> str:
+        number = self._known_number(kind, label)
         word = f"{kind.capitalize()}\N{NO-BREAK SPACE}"
-        # Headings carry no anchor of their own in Markdown, so that they read as headings everywhere.
+        # Headings have no anchor in Markdown, so that they are shown as headings everywhere.
         match kind:
             case "section":
                 return f"{word}{number}"
@@ -339,7 +365,7 @@ class Labels:
         return self._link(kind, label, word)
 
     def _link(self, kind: str, label: str, word: str) -> str:
-        number = self._known(kind, label)
+        number = self._known_number(kind, label)
         return f"[{word}{number}](#{kind}-{number})"
 
 

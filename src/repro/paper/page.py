@@ -1,6 +1,6 @@
-"""Page: the marked Markdown of the paper in, one HTML file that needs nothing else and asks no network out.
+"""Page: the marked Markdown of the paper in, one self-contained HTML file out.
 
-Every number becomes a link to the file that holds it and says, when pointed at, where it stands there.
+Every number becomes a link to the file that holds it, with its place there as tooltip.
 """
 
 import base64
@@ -9,96 +9,103 @@ import html
 import json
 import mimetypes
 import re
-import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-import pypandoc
-
-from repro.errors import ReproError
+from repro.data.layout import GOOD
+from repro.paper.cells import first_cell
 from repro.paper.inputs import Inputs
 from repro.paper.markdown import MARK, Written
+from repro.paper.pandoc import convert
 from repro.paper.provenance import describe
 from repro.paper.trace import Source
 from repro.records.figures import FigureRecord
-from repro.records.results import Results
-
-#: `good` are the normal images of MVTec AD.
-GOOD = "good"
+from repro.records.metrics import ImageScore
+from repro.records.results import CellRecord, Results
 
 
 def to_html(written: Written, report: Path, inputs: Inputs, templates: Path) -> str:
-    """The whole page, styles, script and pictures in it."""
+    """The page, with styles, script and figures embedded.
+
+    Raises ReproError where pandoc fails.
+    """
     style, script = ((templates / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
     sheets = [figure for figure in inputs.figures.figures if figure.kind == "contact_sheet"]
     images = browsable(inputs.results, sheets)
     pictures = {sheet.file: _embedded(report / "figures" / sheet.file) for sheet in sheets}
     style += "".join(f'.sheet-{n} {{ background-image: url("{pictures[s.file]}") }}\n' for n, s in enumerate(sheets))
-    command = [pypandoc.get_pandoc_path(), "--from=gfm", "--to=html5", "--wrap=none", "--standalone", "--toc"]
-    command += ["--toc-depth=2", "--section-divs", f"--template={templates / 'page.html'}"]
-    command += [f"--lua-filter={templates / 'page.lua'}"]
-    command += [f"--metadata={name}-hash:{_hash(text)}" for name, text in (("style", style), ("script", script))]
-    command += [f"--metadata=study:{inputs.results.study.name}", f"--metadata=commit:{inputs.environment.commit}"]
-    done = subprocess.run(command, input=written.marked, capture_output=True, text=True, encoding="utf-8", check=False)
-    if done.returncode:
-        raise ReproError(f"pandoc refused it ({done.stderr.strip()})", where="templates/page.lua", hint="fix it")
+    arguments = ["--to=html5", "--toc", "--toc-depth=2", "--section-divs", f"--template={templates / 'page.html'}"]
+    arguments += [f"--lua-filter={templates / 'page.lua'}"]
+    arguments += [f"--metadata={name}-hash:{_hash(text)}" for name, text in (("style", style), ("script", script))]
+    arguments += [f"--metadata=study:{inputs.results.study.name}", f"--metadata=commit:{inputs.environment.commit}"]
+    page = convert(written.marked, arguments, where="templates/page.lua")
     # The policy of the page lets no attribute set a style.
-    page = re.sub(r'<(t[hd]) style="text-align: (\w+);"', r'<\1 class="\2"', done.stdout)
-    page = MARK.sub(lambda found: _number(found[2], written.sources[int(found[1])], inputs.results), page)
+    page = re.sub(r'<(t[hd]) style="text-align: (\w+);"', r'<\1 class="\2"', page)
+    page = MARK.sub(lambda mark: _number(mark[2], written.sources[int(mark[1])], inputs.results), page)
     page = re.sub(
-        # Within an image alone: a text may spell such an attribute out.
+        # Only within an image: a text may contain such an attribute.
         r'(<img[^>]*? src=)"(figures/[^"]+)"',
-        lambda found: f'{found[1]}"{_embedded(report / unquote(found[2]))}"',
+        lambda image: f'{image[1]}"{_embedded(report / unquote(image[2]))}"',
         page,
     )
-    # Last, so that nothing in them is taken for a mark.
+    # Last, so that nothing in them is mistaken for a mark.
     for name, text in (("style", style), ("script", script), ("images", _json(images))):
         page = page.replace(f"<!--{name}-->", text)
     return page
 
 
-def browsable(results: Results, sheets: list[FigureRecord]) -> dict[str, Any]:
-    """What the browser for test images shows: by image its place on a sheet, by variant its score and verdict."""
-    names = results.names
-    shown: list[dict[str, Any]] = []
+def browsable(results: Results, sheets: Sequence[FigureRecord]) -> dict[str, Any]:
+    """The JSON of the image browser: each test image's tiles on its sheet, and its score and outcome by variant."""
+    width = 1 + len(results.variants)
+    images, grids = [], []
     for number, sheet in enumerate(sheets):
-        for index, image in enumerate(sheet.images):
-            row, column = divmod(index, sheet.across or 1)
-            defect = image.split("/")[-2]
-            place = {"sheet": number, "row": row, "column": column * (1 + len(names)), "defect": defect}
-            shown.append({"image": image, "category": sheet.category, **place, "seen": []})
-        by_image = {one["image"]: one for one in shown if one["sheet"] == number}
-        for variant in names:
-            cell = results.cells.get(f"{variant}/{sheet.category}/seed{results.seeds(variant)[0]}")
-            if cell is None:
-                # The place is kept, so that the others' are theirs.
-                for entry in by_image.values():
-                    entry["seen"].append(None)
-                continue
-            for one in cell.scores:
-                if one.image in by_image:
-                    found, wrong = cell.calls_anomalous(one), one.defect != GOOD
-                    word = ("false alarm", "passed", "missed", "found")[2 * wrong + (found == wrong)]
-                    seen = {"score": one.score, "threshold": cell.thresholds.image, "verdict": word}
-                    by_image[one.image]["seen"].append(seen)
-    grids = []
-    for sheet in sheets:
         across = sheet.across or 1
-        grids.append({"rows": -(-len(sheet.images) // across), "columns": across * (1 + len(names))})
-    return {"models": list(names.values()), "sheets": grids, "images": shown}
+        cells = [first_cell(results, variant, sheet.category or "") for variant in results.variants]
+        outcomes = [_outcomes(cell) if cell else None for cell in cells]
+        grids.append({"rows": -(-len(sheet.images) // across), "columns": across * width})
+        for index, image in enumerate(sheet.images):
+            row, column = divmod(index, across)
+            images.append(
+                {
+                    "image": image,
+                    "category": sheet.category,
+                    "sheet": number,
+                    "row": row,
+                    "column": column * width,
+                    "defect": image.split("/")[-2],
+                    # None keeps the place of a variant whose cell is missing.
+                    "seen": [outcome.get(image) if outcome else None for outcome in outcomes],
+                }
+            )
+    return {"models": list(results.names.values()), "sheets": grids, "images": images}
+
+
+def _outcomes(cell: CellRecord) -> dict[str, dict[str, Any]]:
+    """By image: its score, the threshold, and what follows."""
+    return {
+        score.image: {"score": score.score, "threshold": cell.thresholds.image, "verdict": _outcome(cell, score)}
+        for score in cell.scores
+    }
+
+
+def _outcome(cell: CellRecord, score: ImageScore) -> str:
+    if score.defect == GOOD:
+        return "false alarm" if cell.calls_anomalous(score) else "passed"
+    return "found" if cell.calls_anomalous(score) else "missed"
 
 
 def _number(text: str, sources: tuple[Source, ...], results: Results) -> str:
-    said = html.escape(describe(sources, results))
+    title = html.escape(describe(sources, results))
     file = sources[0].file
     if not file.endswith(".json"):
-        return f'<span class="n" title="{said}">{text}</span>'
-    return f'<a class="n" href="{html.escape(file)}" title="{said}">{text}</a>'
+        return f'<span class="n" title="{title}">{text}</span>'
+    return f'<a class="n" href="{html.escape(file)}" title="{title}">{text}</a>'
 
 
 def _hash(text: str) -> str:
-    """What the page's Content-Security-Policy calls an inline style or script."""
+    """The source expression of an inline style or script in the page's Content-Security-Policy."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
@@ -108,5 +115,5 @@ def _embedded(path: Path) -> str:
 
 
 def _json(content: Any) -> str:
-    """JSON that stands in a page: no `<` that could end its element."""
+    """JSON within a page: no `<` that could end its element."""
     return json.dumps(content, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")

@@ -1,4 +1,4 @@
-"""References: others' scores and our results in, comparisons of like with like, or why there is none, out."""
+"""References: others' scores and our results in, comparisons, or the reasons against them, out."""
 
 import tomllib
 from dataclasses import dataclass
@@ -8,34 +8,35 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 from repro.errors import ReproError
+from repro.paper.cells import cells_of
 from repro.paper.stat import mean
-from repro.paper.trace import follow
+from repro.paper.trace import trace
 from repro.records.base import Record, fault
-from repro.records.results import Results, VariantRecord
+from repro.records.results import Results
 
 Metric = Literal["image_auroc", "pixel_auroc", "aupro"]
 REFERENCES = Path(__file__).with_name("references.toml")
 HINT = "correct the file of references"
-#: What the sources give, in per cent.
+#: The metrics of the sources, in per cent.
 METRICS: tuple[Metric, ...] = ("image_auroc", "pixel_auroc", "aupro")
-#: Our AU-PRO equals that of MVTec AD's evaluator; another's may not.
+#: The evaluator whose AU-PRO equals ours; another's may differ.
 EVALUATOR = "MVTec AD’s evaluator"
 
 Scores = dict[Metric, float]
 
 
 class Reference(Record):
-    """What one source reports of one configuration."""
+    """The scores that one source reports for one configuration."""
 
     key: str
     model: str
     source: str
     configuration: str
-    #: Settings that the source states, as a study file names them.
+    #: Settings that the source states, named as in a study file.
     settings: dict[str, Any]
     image_size: int | None = None
     steps: int | None = None
-    #: Whose evaluator gave AU-PRO.
+    #: The evaluator that computed AU-PRO.
     aupro: str | None = None
     grid: Scores = Field(default={})
     tile: Scores = Field(default={})
@@ -44,65 +45,61 @@ class Reference(Record):
     mean: Scores = Field(default={})
 
     def of(self, category: str) -> Scores:
-        """Its scores on a category, by metric."""
+        """The scores on a category, by metric."""
         return getattr(self, category, {}) if category in ("grid", "tile", "leather") else {}
 
 
 class File(Record):
-    """references.toml as it is written."""
+    """The content of references.toml."""
 
     reference: tuple[Reference, ...]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A reference beside a variant of ours: the scores of both where they are alike, else why they are not."""
+    """A reference and a variant of ours: the scores of both where they are comparable, else why they are not."""
 
     reference: Reference
     variant: str
     #: Category, metric, theirs and ours in per cent.
     pairs: tuple[tuple[str, str, float, float], ...]
-    #: Whether both are of the official MVTec AD; if not, nothing is compared.
+    #: Whether ours are of the official MVTec AD, as theirs are; if not, nothing is compared.
     same_data: bool
-    #: What else differs.
+    #: Other differences.
     refusals: tuple[str, ...]
 
 
 def references(path: Path = REFERENCES) -> list[Reference]:
-    """Read references.toml; every number knows its place there. Raises ReproError where it is not such a file."""
+    """Read references.toml; each number holds its place there.
+
+    Raises ReproError where the file cannot be read or is not valid.
+    """
     try:
         read = File.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).reference
     except ValidationError as error:
         raise ReproError(fault(error), where=path, hint=HINT) from None
     except (OSError, ValueError, RecursionError) as error:
         raise ReproError(f"cannot be read ({error})", where=path, hint=HINT) from None
-    return list(follow(read, path.name, "reference"))
+    return list(trace(read, path.name, "reference"))
 
 
 def compare(results: Results, reference: Reference, variant: str) -> Comparison:
-    """Set a variant beside a reference; nothing is compared where data, settings or metric differ."""
-    record = results.variants[variant]
-    refusals = list(_refusals(results, reference, variant, record))
-    pairs = (
-        []
-        if refusals
-        else [
-            (category, metric, theirs, 100 * _mean(results, variant, category, metric))
-            for category in results.study.categories
-            for metric, theirs in reference.of(category).items()
-            if metric != "aupro" or reference.aupro == EVALUATOR
-        ]
-    )
+    """Compare a variant with a reference; nothing is compared where data, settings or metric differ."""
+    refusals = _refusals(results, reference, variant)
+    pairs = [
+        (category, metric, theirs, 100 * _mean(results, variant, category, metric))
+        for category in results.study.categories
+        for metric, theirs in reference.of(category).items()
+        if not refusals and (metric != "aupro" or reference.aupro == EVALUATOR)
+    ]
     if not refusals and not pairs:
         refusals = ["no category in common"]
     same_data = results.data.official
-    return Comparison(
-        reference, variant, tuple(pairs) if same_data and not refusals else (), same_data, tuple(refusals)
-    )
+    return Comparison(reference, variant, tuple(pairs) if same_data else (), same_data, tuple(refusals))
 
 
 def comparisons(results: Results) -> list[Comparison]:
-    """Every reference beside every variant of its model."""
+    """Compare each reference with each variant of its model."""
     return [
         compare(results, reference, name)
         for reference in references()
@@ -111,17 +108,17 @@ def comparisons(results: Results) -> list[Comparison]:
     ]
 
 
-def _refusals(results: Results, reference: Reference, variant: str, record: VariantRecord) -> list[str]:
+def _refusals(results: Results, reference: Reference, variant: str) -> list[str]:
     reasons = []
-    size = results.study.image_size
+    record, size = results.variants[variant], results.study.image_size
     if reference.image_size not in (None, size):
         reasons.append(f"image size {size} instead of {reference.image_size}")
     for key, theirs in reference.settings.items():
         if (ours := record.settings.get(key)) != theirs:
             reasons.append(f"{key.replace('_', ' ')} {_words(ours)} instead of {_words(theirs)}")
-    if gone := [key for key in results.missing if key.startswith(f"{variant}/")]:
-        return [*reasons, f"{len(gone)} of our cells missing"]
-    # Where no training was seen: one image a step, as anomalib's EfficientAD asks.
+    if missing := [key for key in results.missing if key.startswith(f"{variant}/")]:
+        return [*reasons, f"{len(missing)} of our cells missing"]
+    # Steps of a training that was not observed: one image a step, as anomalib's EfficientAD requires.
     steps = {
         record.settings.get("epochs", 1) * results.data.categories[cell.category].train
         if cell.steps is None
@@ -135,8 +132,8 @@ def _refusals(results: Results, reference: Reference, variant: str, record: Vari
 
 
 def _mean(results: Results, variant: str, category: str, metric: str) -> float:
-    """Over seeds, on raw scores: nobody else clamps them."""
-    cells = [c for c in results.cells.values() if (c.variant, c.category) == (variant, category)]
+    """The mean over seeds, on raw scores: no other source clamps them."""
+    cells = cells_of(results, variant, category)
     return mean([getattr(cell.metrics if metric == "aupro" else cell.raw, metric) for cell in cells])
 
 

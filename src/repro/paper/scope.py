@@ -1,15 +1,15 @@
-"""Scope: results in, what a paper of many cells lists and shows, and what it sums up or leaves out."""
+"""Scope: results in, what a paper of many cells lists and shows, and what it summarises or leaves out."""
 
 from statistics import fmean
 
 from repro.records.results import Results
 
-#: Cells that tables list one by one, and categories that figures show.
+#: Most cells that tables list one by one, and most categories that figures show.
 MOST_LISTED, MOST_SHOWN = 60, 6
 
 
-def sums_up(results: Results) -> bool:
-    """Whether tables hold a row a variant instead of one a cell."""
+def is_summarised(results: Results) -> bool:
+    """Whether tables have a row for each variant instead of each cell."""
     return len(results.cells) > MOST_LISTED
 
 
@@ -18,11 +18,11 @@ def shown_categories(results: Results) -> tuple[str, ...]:
 
     All where they are few; else those whose image AUROC, mean over all cells, is highest, in the middle and lowest.
     """
-    found: dict[str, list[float]] = {}
+    scores: dict[str, list[float]] = {}
     for cell in results.cells.values():
-        found.setdefault(cell.category, []).append(cell.metrics.image_auroc)
-    if len(found) <= MOST_SHOWN:
+        scores.setdefault(cell.category, []).append(cell.metrics.image_auroc)
+    if len(scores) <= MOST_SHOWN:
         return results.study.categories
-    order = sorted(found, key=lambda category: (fmean(found[category]), category))
-    chosen = {order[0], order[len(order) // 2], order[-1]}
+    ranked = sorted(scores, key=lambda category: (fmean(scores[category]), category))
+    chosen = {ranked[0], ranked[len(ranked) // 2], ranked[-1]}
     return tuple(category for category in results.study.categories if category in chosen)

@@ -1,4 +1,4 @@
-"""A metric over the seeds of one variant and category, as the paper prints it."""
+"""Statistics: traced numbers in, means and spreads traced to all of them out."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class Spread:
 
 
 def mean(values: Sequence[float]) -> float:
-    """The mean, traced to all the values."""
+    """The mean, traced to all values; untraced where none is traced."""
     return float(fmean(values)) if not any(map(sources, values)) else traced(fmean(values), values)
 
 

@@ -8,15 +8,24 @@ from dataclasses import replace
 from repro.errors import ReproError
 from repro.paper.build import to_markdown
 from repro.paper.inputs import Inputs, read_inputs
-from repro.paper.markdown import MARK, TableText
+from repro.paper.markdown import MARK, Table
 from repro.runs import RunFolder
+
+#: A `|` between cells, a link, a delimiter of bold or code, and an escaped character.
+SEPARATOR = re.compile(r"(?<!\\)\|")
+LINK = re.compile(r"\[((?:\\.|[^\]\\])*)\]\([^)]*\)")
+DELIMITER = re.compile(r"(?<!\\)(\*\*|`)")
+ESCAPED = re.compile(r"\\([^\sA-Za-z0-9])")
 
 
 def table(folder: RunFolder, name: str) -> str:
-    """One table of a study's paper, made from the records as they are now; ReproError where none has that name."""
+    """One table of a study's paper as CSV, made from the records as they are now.
+
+    Raises ReproError where the paper has no table of that name.
+    """
     inputs = read_inputs(folder.report)
-    # A large paper sums up what is listed here.
-    written = to_markdown(replace(inputs, whole=True))
+    # Every cell is listed, also where the paper summarises them; some tables are only in a paper that summarises.
+    written = to_markdown(replace(inputs, list_all_cells=True))
     if name not in written.tables:
         written = to_markdown(inputs)
     if name not in written.tables:
@@ -25,26 +34,25 @@ def table(folder: RunFolder, name: str) -> str:
 
 
 def all_tables(inputs: Inputs) -> dict[str, str]:
-    """Every table by file name, in the order of the paper; each cell listed, however many the paper sums up."""
-    written, whole = to_markdown(inputs), to_markdown(replace(inputs, whole=True))
+    """Every table of the paper as CSV by file name, in the order of the paper; tables of cells list all of them."""
+    paper, complete = to_markdown(inputs), to_markdown(replace(inputs, list_all_cells=True))
     return {
-        f"table-{one.number:02}-{name}.csv": to_csv(whole.tables.get(name, one)) for name, one in written.tables.items()
+        f"table-{shown.number:02}-{name}.csv": to_csv(complete.tables.get(name, shown))
+        for name, shown in paper.tables.items()
     }
 
 
-def to_csv(table: TableText) -> str:
-    """A Markdown table as comma-separated values; text as a reader sees it, without markup."""
+def to_csv(table: Table) -> str:
+    """A table as CSV, with its text as it is shown, without markup."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    for number, line in enumerate(table.rows.splitlines()):
-        # The second line only says how columns are set.
-        if number != 1:
-            cells = re.split(r"(?<!\\)\|", MARK.sub(r"\2", line).strip().strip("|"))
-            writer.writerow([_read(cell.strip()) for cell in cells])
+    head, _alignment, *rows = table.rows.splitlines()
+    for row in (head, *rows):
+        cells = SEPARATOR.split(MARK.sub(r"\2", row).strip().strip("|"))
+        writer.writerow([_shown(cell.strip()) for cell in cells])
     return stream.getvalue()
 
 
-def _read(cell: str) -> str:
-    text = re.sub(r"\[((?:\\.|[^\]\\])*)\]\([^)]*\)", r"\1", cell)
-    text = re.sub(r"(?<!\\)(\*\*|`)", "", text)
-    return re.sub(r"\\([^\sA-Za-z0-9])", r"\1", text).replace("\N{NO-BREAK SPACE}", " ")
+def _shown(cell: str) -> str:
+    text = DELIMITER.sub("", LINK.sub(r"\1", cell))
+    return ESCAPED.sub(r"\1", text).replace("\N{NO-BREAK SPACE}", " ")

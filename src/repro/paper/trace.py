@@ -1,6 +1,6 @@
-"""Trace: records in, the same records out, whose numbers, texts and lists remember where they were read.
+"""Trace: records in, the same records out, whose numbers, texts and lists hold the place where they were read.
 
-Arithmetic keeps the sources of its operands, so that whatever the paper prints can say what it was made from.
+Arithmetic keeps the sources of its operands, so that everything the paper prints can name what it was computed from.
 """
 
 from collections.abc import Callable, Iterable
@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from repro.errors import ReproError
 
-Followed = TypeVar("Followed")
+Value = TypeVar("Value")
 Operator = Callable[..., Any]
 OPERATORS = ("add", "radd", "sub", "rsub", "mul", "rmul", "truediv", "rtruediv", "round", "abs", "neg")
 
@@ -27,7 +27,7 @@ class Source:
 
     @property
     def path(self) -> str:
-        """As it is written: `cells.patchcore/grid/seed0.metrics.aupro`."""
+        """The parts in one string: `cells.patchcore/grid/seed0.metrics.aupro`."""
         return ".".join(self.parts)
 
 
@@ -51,6 +51,7 @@ class Table(dict[str, Any]):
     sources: tuple[Source, ...] = ()
 
 
+#: Plain types, and the types that hold their sources.
 KINDS: tuple[tuple[type, type], ...] = (
     (int, Count),
     (float, Number),
@@ -60,86 +61,89 @@ KINDS: tuple[tuple[type, type], ...] = (
     (dict, Table),
 )
 #: The kind of each plain type, and of each kind itself.
-OF: dict[type, type] = {one: kind for plain, kind in KINDS for one in (plain, kind)}
+KIND_OF: dict[type, type] = {type_: kind for plain, kind in KINDS for type_ in (plain, kind)}
 
 
 def traced(value: Any, *origins: Any) -> Any:
     """The value with the sources of all `origins`: traced values, Sources, or iterables of either."""
     if value is None or isinstance(value, bool):
         return value
-    made = next(kind for plain, kind in KINDS if isinstance(value, plain))(value)
-    made.sources = tuple(dict.fromkeys(_sources(origins)))
-    return made
+    copy = next(kind for plain, kind in KINDS if isinstance(value, plain))(value)
+    copy.sources = tuple(dict.fromkeys(_sources(origins)))
+    return copy
 
 
 def sources(value: Any) -> tuple[Source, ...]:
-    """Where a value comes from; empty where it carries no trace."""
+    """Where a value was read; empty where it is not traced."""
     return getattr(value, "sources", ())
 
 
 def count(items: Any, *origins: Any) -> Any:
-    """How many `items` there are, from where they, or else the `origins`, come."""
+    """The number of `items`, traced to `origins`, or without any to the items."""
     return traced(len(items), *(origins or (items,)))
 
 
-def follow(value: Followed, file: str, *parts: str) -> Followed:
-    """A copy of a record, or of part of one, in which each number, text and list knows its place in `file`."""
-    made: Any
+def trace(value: Value, file: str, *parts: str) -> Value:
+    """A copy of a record, or of part of one, in which each number, text and list holds its place in `file`."""
+    copy: Any = value
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, BaseModel):
         # A copy is not validated, which would turn traced numbers back into plain ones.
         fields = type(value).model_fields
-        return value.model_copy(update={name: follow(getattr(value, name), file, *parts, name) for name in fields})
-    made = value
+        return value.model_copy(update={name: trace(getattr(value, name), file, *parts, name) for name in fields})
     if isinstance(value, dict):
-        made = {key: follow(item, file, *parts, str(key)) for key, item in value.items()}
+        copy = {key: trace(item, file, *parts, str(key)) for key, item in value.items()}
     elif isinstance(value, (tuple, list)):
-        made = [follow(item, file, *parts, str(index)) for index, item in enumerate(value)]
-    # Directly: a large study holds some hundred thousand.
-    known = OF[type(made)](made)
-    known.sources = (Source(file, parts),)
-    return known
+        copy = [trace(item, file, *parts, str(index)) for index, item in enumerate(value)]
+    # Without `traced`, which is slower: a large study holds some hundred thousand values.
+    copy = KIND_OF[type(copy)](copy)
+    copy.sources = (Source(file, parts),)
+    return copy
 
 
 def resolve(content: Any, path: str, file: str) -> Source:
-    """The place that a written path names in a record; ReproError where there is none. Keys may hold dots."""
-    found: list[str] = []
-    rest, here = path, content
+    """The place that a path such as `cells.patchcore/grid/seed0.metrics` names in a record; keys may hold dots.
+
+    Raises ReproError where there is no such place.
+    """
+    parts: list[str] = []
+    rest, value = path, content
     while rest:
-        names = [rest, *(rest[:cut] for cut in range(len(rest) - 1, 0, -1) if rest[cut] == ".")]
-        name = next((one for one in names if _has(here, one)), None)
+        # The longest key first.
+        prefixes = [rest, *(rest[:cut] for cut in range(len(rest) - 1, 0, -1) if rest[cut] == ".")]
+        name = next((prefix for prefix in prefixes if _has(value, prefix)), None)
         if name is None:
             raise ReproError(f"there is no `{path}`", where=file, hint="run `nox -s reproduce` to make it again")
-        here = _step(here, name)
-        found.append(name)
+        value = _get(value, name)
+        parts.append(name)
         rest = rest[len(name) + 1 :]
-    return Source(file, tuple(found))
+    return Source(file, tuple(parts))
 
 
-def _has(here: Any, name: str) -> bool:
-    match here:
+def _has(value: Any, name: str) -> bool:
+    match value:
         case BaseModel():
-            return name in type(here).model_fields
+            return name in type(value).model_fields
         case dict():
-            return name in here
+            return name in value
         case tuple() | list():
-            return name.isdigit() and int(name) < len(here)
+            return name.isdigit() and int(name) < len(value)
     return False
 
 
-def _step(here: Any, name: str) -> Any:
-    if isinstance(here, BaseModel):
-        return getattr(here, name)
-    return here[name] if isinstance(here, dict) else here[int(name)]
+def _get(value: Any, name: str) -> Any:
+    if isinstance(value, BaseModel):
+        return getattr(value, name)
+    return value[name] if isinstance(value, dict) else value[int(name)]
 
 
 def _sources(origins: Iterable[Any]) -> Iterable[Source]:
     for origin in origins:
         if isinstance(origin, Source):
             yield origin
-        elif found := sources(origin):
-            yield from found
+        elif places := sources(origin):
+            yield from places
         elif isinstance(origin, BaseModel):
             yield from _sources(getattr(origin, name) for name in type(origin).model_fields)
         elif isinstance(origin, Iterable) and not isinstance(origin, str):

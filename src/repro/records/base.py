@@ -1,4 +1,4 @@
-"""What all records share: they are frozen, hold finite numbers, and a key that they do not know is an error."""
+"""Base of all records: frozen, with finite numbers only, without unknown keys."""
 
 from typing import Annotated
 
@@ -14,6 +14,6 @@ class Record(BaseModel):
 
 
 def fault(error: ValidationError) -> str:
-    """The first thing that a file has wrong, with its place."""
+    """Describe the first fault of a file, with its place."""
     first = error.errors()[0]
     return f"{'.'.join(map(str, first['loc']))}: {first['msg']}".removeprefix(": ")

@@ -127,3 +127,33 @@ class ImageScore(Record):
     #: `good` or the defect type.
     defect: str
     score: float
+
+
+class ScoresRecord(Record):
+    """scores.json: the metrics of a cell and what they were computed with."""
+
+    #: Height and width of the anomaly maps, after the model's own crop.
+    map_size: tuple[int, int]
+    images: int
+    anomalous: int
+    #: Share of the test pixels, inside the map, that the masks mark.
+    anomalous_pixels: Score
+    thresholds: Thresholds
+    metrics: Metrics
+    raw: RawMetrics
+    intervals: Intervals
+    #: 1 over the number of test images: the finest difference that anything may turn on.
+    resolution: Score
+    #: The most by which the bins of the pixel bootstrap can move its AUROC.
+    discretisation: Score
+    #: Image metrics by the maximum of the map.
+    maximum: MaximumRecord | None = None
+    #: By defect type, in the order of their names.
+    defects: tuple[DefectRecord, ...] = ()
+    #: None where maps were not stored in levels.
+    ties: TieBounds | None = None
+    #: None where a half of the test images holds no defect.
+    sound: SoundRecord | None
+    scores: tuple[ImageScore, ...]
+    #: SHA-256 over scores, maps, masks and labels.
+    fingerprint: str

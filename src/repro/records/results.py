@@ -9,20 +9,11 @@ from collections import Counter
 from typing import Any, Literal
 
 from repro.records.base import Record, Score
-from repro.records.metrics import (
-    DefectRecord,
-    ImageScore,
-    Intervals,
-    MaximumRecord,
-    Metrics,
-    RawMetrics,
-    SoundRecord,
-    Thresholds,
-    TieBounds,
-)
+from repro.records.metrics import ImageScore, ScoresRecord
 from repro.records.receptive_field import ReceptiveFieldRecord
 from repro.records.recovery import RecoveryRecord
 from repro.records.retrieval import RetrievalRecord
+from repro.records.training import TrainingRecord
 from repro.records.weights import WeightsRecord
 
 MODEL_NAMES = {"efficientad": "EfficientAD", "patchcore": "PatchCore", "padim": "PaDiM"}
@@ -88,52 +79,18 @@ class HeatMap(Record):
     image: str
 
 
-class CellRecord(Record):
+class CellRecord(TrainingRecord, ScoresRecord):
     variant: str
     category: str
     seed: int
-    #: None for maps that were recovered, of whose training nothing was seen; so are the next two.
-    epochs_asked: int | None
-    #: What the trainer reports after fitting.
-    epochs_run: int | None
-    steps: int | None
-    #: `patches` kept and their `dimension`; None for models without a memory bank.
-    memory_bank: dict[str, int] | None
-    #: Height and width of the anomaly maps, after the model's own crop.
-    map_size: tuple[int, int]
-    images: int
-    anomalous: int
-    #: Share of the test pixels, inside the map, that the masks mark.
-    anomalous_pixels: Score
-    thresholds: Thresholds
-    metrics: Metrics
-    raw: RawMetrics
-    intervals: Intervals
-    #: 1 over the number of test images: the finest difference that anything may turn on.
-    resolution: Score
-    #: The most by which the bins of the pixel bootstrap can move its AUROC.
-    discretisation: Score
-    #: Image metrics by the maximum of the map.
-    maximum: MaximumRecord | None = None
-    #: By defect type, in the order of their names.
-    defects: tuple[DefectRecord, ...] = ()
-    #: None where maps were not stored in levels.
-    ties: TieBounds | None = None
-    #: None where a half of the test images holds no defect.
-    sound: SoundRecord | None
-    scores: tuple[ImageScore, ...]
-    #: Modules of the trained model whose class name says EfficientNet; None where no model was seen.
-    efficientnet_modules: int | None
-    #: What the trained model does to an image before its network, step by step, as its checkpoint holds it.
+    #: Steps that the trained model applies to an image before its network.
     preprocessing: tuple[str, ...]
     #: None where the maps are the model's own.
     recovery: RecoveryRecord | None = None
-    #: SHA-256 over scores, maps, masks and labels.
-    fingerprint: str
 
-    def calls_anomalous(self, one: ImageScore) -> bool:
-        """Whether an image's score lies above the threshold, both to the 6 decimals that scores are kept with."""
-        return one.score > round(self.thresholds.image, 6)
+    def calls_anomalous(self, image: ImageScore) -> bool:
+        """Whether the score of an image is above the threshold, both rounded to the 6 decimals of scores."""
+        return image.score > round(self.thresholds.image, 6)
 
 
 class Results(Record):

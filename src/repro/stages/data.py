@@ -1,4 +1,4 @@
-"""Data: a study's images drawn or found, checked, and their manifests written, before anything trains."""
+"""Data: draw or find a study's images, check them and write their manifests, before anything trains."""
 
 import shutil
 import sys
@@ -22,10 +22,10 @@ from repro.study import ProceduralData, PublishedData, Study
 
 
 def prepare(folder: RunFolder, study: Study) -> None:
-    """Leave a manifest of each category in the run folder; manifests that say the same are not touched.
+    """Write a manifest of each category to the run folder, unless it is unchanged.
 
-    Where no file changed its size or time since the last check, nothing is read again. Stand-ins that changed since
-    they were drawn are drawn again.
+    Images are checked again only where a file changed its size or time. Changed stand-ins are drawn again.
+    Raises DataError with every fault of the images.
     """
     if isinstance(study.data, PublishedData):
         _list_originals(folder, study, study.data)
@@ -36,17 +36,17 @@ def prepare(folder: RunFolder, study: Study) -> None:
         root = folder.drawn_data
     else:
         if study.data.root is None:
-            raise ReproError("is not known", where="data root", hint="say where the images are with --data-root")
+            raise ReproError("is not set", where="data root", hint="give the folder of the images with --data-root")
         root = Path(study.data.root)
         if study.data.layout == "visa":
             names = _arrange(folder, study, root)
             root = folder.arranged_data
     states = folder.run / "states.json"
-    seen = _states(root, study.categories)
-    kept = [*(folder.manifest(category) for category in study.categories), folder.data_root]
+    present = _states(root, study.categories)
+    outputs = [*(folder.manifest(category) for category in study.categories), folder.data_root]
     job = Job(folder, BY_NAME["data"], cells=tuple(study.cells), study=study)
-    known = all(path.is_file() for path in [*kept, place(job)])
-    if known and states.is_file() and read_json(states, hint="delete it") == seen:
+    complete = all(path.is_file() for path in [*outputs, place(job)])
+    if complete and states.is_file() and read_json(states, hint="delete it") == present:
         return
     layout: Layout = "mvtec" if isinstance(study.data, ProceduralData) else study.data.layout
     with recording(job):
@@ -59,18 +59,18 @@ def prepare(folder: RunFolder, study: Study) -> None:
                 lambda first, count: _warn_of_masks(names.get(str(first), str(first)), count),
             )
         except DataError as error:
-            # A user repairs the files that were given, not what was made of them.
+            # Name the user's files, not the copies made of them.
             problems = [names.get(path, path) + rest for path, rest in map(_split, error.problems)]
             raise DataError(problems, where=getattr(study.data, "root", root), hint=error.hint) from None
         for category, manifest in manifests.items():
             write_json_if_changed(folder.manifest(category), manifest)
             _warn_of_queries(study, category, manifest["files"])
         write_json_if_changed(folder.data_root, {"root": str(root)})
-    write_json(states, seen)
+    write_json(states, present)
 
 
 def _list_originals(folder: RunFolder, study: Study, data: PublishedData) -> None:
-    """Leave a manifest of the published result images of each category; `recover` proves and reads them."""
+    """Write a manifest of the published result images of each category; `recover` verifies and reads them."""
     root = Path(data.root) if data.root else PROJECT_ROOT / ORIGINALS_ROOT
     if not root.is_dir():
         hint = "run `nox -s fetch -- published`, or name the folder with --data-root"
@@ -98,23 +98,23 @@ def _list_originals(folder: RunFolder, study: Study, data: PublishedData) -> Non
 
 
 def _warn_of_masks(first: str, count: int) -> None:
-    """Masks that are probably inverted train and score without an error, and every number on pixels is then wrong."""
+    """Warn of masks that are probably inverted: they cause no error, but every pixel metric would be wrong."""
     which = "is it inverted?" if count == 1 else f"as {count} masks do; are they inverted?"
     print(f"mask {first}: marks more than half of its image, {which}", file=sys.stderr)
 
 
 def _warn_of_queries(study: Study, category: str, files: Iterable[str]) -> None:
-    """Name queries without a test image before hours of training, not after."""
-    there = {file.rsplit(".", 1)[0] for file in files}
+    """Warn of queries without a test image before hours of training, not after."""
+    names = {file.rsplit(".", 1)[0] for file in files}
     for query in study.queries:
         named, *rest = query.split("/")
-        if named == category and "/".join([category, "test", *rest]) not in there:
+        if named == category and "/".join([category, "test", *rest]) not in names:
             print(f"query {query}: no such test image, the first anomalous one is shown instead", file=sys.stderr)
 
 
 def _draw(folder: RunFolder, study: Study, data: ProceduralData) -> None:
-    """Draw the images again where settings, the code that draws them or the drawn files changed."""
-    from repro.data import defects, procedural, textures  # scipy's filters: only studies that draw need them
+    """Draw the images where the settings, the code that draws them or the drawn files changed."""
+    from repro.data import defects, procedural, textures  # imports scipy, which only studies that draw need
 
     unknown = [category for category in study.categories if category not in procedural.DEFECTS]
     if unknown:
@@ -131,7 +131,7 @@ def _draw(folder: RunFolder, study: Study, data: ProceduralData) -> None:
     stamp = folder.run / "drawn.json"
     if stamp.is_file() and read_json(stamp, hint="delete it") == _stamp(folder, study, recipe):
         return
-    # First the stamp: a drawing that is interrupted is not taken for a whole one.
+    # Delete the stamp first, so that an interrupted drawing is repeated.
     stamp.unlink(missing_ok=True)
     shutil.rmtree(folder.drawn_data, ignore_errors=True)
     procedural.generate(
@@ -148,15 +148,15 @@ def _draw(folder: RunFolder, study: Study, data: ProceduralData) -> None:
 
 
 def _split(problem: str) -> tuple[str, str]:
-    """The path that a problem begins with, and the rest."""
+    """Split a problem into the path that it begins with and the rest."""
     path, colon, rest = problem.partition(": ")
     return path, colon + rest
 
 
 def _arrange(folder: RunFolder, study: Study, root: Path) -> dict[str, str]:
-    """Lay a VisA folder out as MVTec AD where its files, its split or the code that does it changed.
+    """Arrange a VisA folder in MVTec AD layout where its files, its split or the code that does it changed.
 
-    Returns for the path of each file made that of the file it was made from.
+    Returns the source path of each arranged path. Raises ReproError where the folder does not exist.
     """
     from repro.data import visa
 
@@ -174,12 +174,12 @@ def _arrange(folder: RunFolder, study: Study, root: Path) -> dict[str, str]:
         }
 
     if stamp.is_file():
-        seen = read_json(stamp, hint="delete it")
-        if seen["state"] == state():
-            return dict(seen["names"])
+        stamped = read_json(stamp, hint="delete it")
+        if stamped["state"] == state():
+            return dict(stamped["names"])
     stamp.unlink(missing_ok=True)
-    made = visa.arrange(root, folder.arranged_data, study.categories, Progress("arrange data", "images"))
-    names = {str(there): str(here) for there, here in made.items()}
+    sources = visa.arrange(root, folder.arranged_data, study.categories, Progress("arrange data", "images"))
+    names = {str(target): str(source) for target, source in sources.items()}
     write_json(stamp, {"state": state(), "names": names})
     return names
 

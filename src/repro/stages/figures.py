@@ -1,6 +1,6 @@
-"""Figures: results.json, predictions and test images in, the pictures of the paper and figures.json out.
+"""Figures: results.json, predictions and test images in, the figures of the paper and figures.json out.
 
-Every picture is a function of its data alone: two runs give the same bytes.
+Equal data give equal bytes.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,11 +10,11 @@ import matplotlib
 from repro.errors import ReproError
 from repro.paper.figures.contact_sheet import contact_sheet
 from repro.paper.figures.heat_maps import heat_maps, overview
-from repro.paper.figures.images import photographs
+from repro.paper.figures.images import image_loader
 from repro.paper.figures.pipeline import pipeline
 from repro.paper.figures.plots import curves, distributions, growth, metric_dots
 from repro.paper.figures.receptive_field import receptive_field
-from repro.paper.figures.sheet import STYLE, Picture, free_name
+from repro.paper.figures.sheet import STYLE, Picture, unique_name
 from repro.paper.figures.similarity import similarity
 from repro.paper.scope import shown_categories
 from repro.records.costs import Bench
@@ -26,23 +26,23 @@ HINT = "run `nox -s evaluate` to make it"
 
 
 def draw(folder: RunFolder, progress: Callable[[int, int], None] | None = None, only: str | None = None) -> None:
-    """Draw a study's pictures into the `figures` folder of its report, and list them in figures.json.
+    """Draw a study's figures into the `figures` folder of its report, and list them in figures.json.
 
     Files there that are no longer drawn are deleted. With `only`, that file alone is drawn and nothing else is
-    touched. ReproError where predictions or images are missing, or where no picture has that name.
+    changed. Raises ReproError where predictions or images are missing, or where no figure has that name.
     """
     results = read_record(folder.report / "results.json", Results, hint=HINT)
     target = folder.report / "figures"
     with matplotlib.rc_context(STYLE):
         pictures = _named(_pictures(folder, results))
-        wanted = [picture for picture in pictures if only in (None, picture[0].file)]
-        if not wanted:
-            known = ", ".join(record.file for record, _ in pictures)
-            raise ReproError("is none of this study's figures", where=str(only), hint=f"choose one of {known}")
-        for number, (record, sheet) in enumerate(wanted, 1):
+        selected = [picture for picture in pictures if only in (None, picture[0].file)]
+        if not selected:
+            files = ", ".join(record.file for record, _ in pictures)
+            raise ReproError("is none of this study's figures", where=str(only), hint=f"choose one of {files}")
+        for number, (record, sheet) in enumerate(selected, 1):
             sheet().save(target / record.file)
             if progress:
-                progress(number, len(wanted))
+                progress(number, len(selected))
     if only is not None:
         return
     figures = Figures(schema_version=1, figures=tuple(record for record, _ in pictures))
@@ -53,20 +53,20 @@ def draw(folder: RunFolder, progress: Callable[[int, int], None] | None = None, 
 
 
 def _pictures(folder: RunFolder, results: Results) -> Iterator[Picture]:
-    photograph = photographs(folder, results)
+    load_image = image_loader(folder, results)
     shown = shown_categories(results)
     yield pipeline()
     yield metric_dots(results)
     yield distributions(results)
     yield curves(results)
     if results.heat_maps:
-        yield overview(folder, results, photograph)
+        yield overview(folder, results, load_image)
     for category in shown:
-        yield from heat_maps(folder, results, category, photograph)
+        yield from heat_maps(folder, results, category, load_image)
     for variant in results.variants:
         for category in shown:
-            yield from similarity(results, variant, category, photograph)
-    yield from receptive_field(results, photograph)
+            yield from similarity(results, variant, category, load_image)
+    yield from receptive_field(results, load_image)
     path = folder.report.parent / "bench.json"
     if path.is_file():
         yield growth(read_record(path, Bench, hint="run `nox -s bench`"))
@@ -76,13 +76,13 @@ def _pictures(folder: RunFolder, results: Results) -> Iterator[Picture]:
         for record, sheet in (distributions(published), curves(published)):
             yield record.model_copy(update={"file": f"published-{record.file}", "kind": "published"}), sheet
     for category in shown:
-        yield from contact_sheet(folder, results, category, photograph)
+        yield from contact_sheet(folder, results, category, load_image)
 
 
 def _named(pictures: Iterator[Picture]) -> list[Picture]:
-    """The pictures, each with a name of its own."""
+    """The figures, each with a unique file name."""
     named: dict[str, Picture] = {}
     for record, sheet in pictures:
-        file = free_name(record.file, set(named))
+        file = unique_name(record.file, set(named))
         named[file] = (record.model_copy(update={"file": file}), sheet)
     return list(named.values())

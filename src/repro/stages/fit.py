@@ -1,4 +1,4 @@
-"""Fit: one cell in, its checkpoint and fit.json out, through anomalib's Engine."""
+"""Fit: train a cell with anomalib's Engine."""
 
 import shutil
 import sys
@@ -12,22 +12,23 @@ from repro.models.accelerate import Accelerate
 from repro.models.build import build
 from repro.models.engine import Device, datamodule, engine_for, engine_run
 from repro.models.registry import MODELS
-from repro.models.resume import Resume, begun
+from repro.models.resume import Resume, usable
 from repro.models.weights import describe
 from repro.pipeline import BY_NAME
 from repro.progress import Progress
+from repro.records.training import FitRecord
 from repro.runs import Cell, RunFolder, fingerprint, read_json, sha256, write_json, writing
 from repro.study import Study
 
-#: What decides the outcome of training.
+#: Packages that decide the outcome of training.
 PACKAGES = ("anomalib", "lightning", "numpy", "timm", "torch", "torchvision")
 
 
 def fit(folder: RunFolder, study: Study, cell: Cell, device: Device) -> None:
-    """Train a cell and leave `checkpoint.ckpt` and `fit.json` in its folder.
+    """Train a cell and write `checkpoint.ckpt` and `fit.json`, a FitRecord, to its folder.
 
-    Weights and order of images follow from the cell's seed; deterministic algorithms are on, and torch warns
-    on standard error where it has none. An interrupted training of EfficientAD goes on from its last epoch.
+    Weights and order of images follow from the cell's seed; deterministic algorithms are on, and torch warns on
+    standard error where it has none. An interrupted training of EfficientAD resumes after its last epoch.
     """
     variant = study.variants[cell.variant]
     seed_everything(cell.seed, workers=True, verbose=False)
@@ -43,24 +44,24 @@ def fit(folder: RunFolder, study: Study, cell: Cell, device: Device) -> None:
         callbacks.append(Resume(resume))
     engine = engine_for(device, scratch, max_epochs=variant.epochs, callbacks=callbacks, **entry.trainer(variant))
     data = datamodule(folder, cell.category)
-    engine_run(engine.fit, model=model, datamodule=data, ckpt_path=resume and begun(resume))
+    engine_run(engine.fit, model=model, datamodule=data, ckpt_path=resume and usable(resume))
     trainer = engine.trainer
-    with writing(folder.cell(cell) / "checkpoint.ckpt") as beside:
-        trainer.save_checkpoint(beside, weights_only=True)
+    with writing(folder.cell(cell) / "checkpoint.ckpt") as temporary:
+        trainer.save_checkpoint(temporary, weights_only=True)
     shutil.rmtree(scratch, ignore_errors=True)
     bank = getattr(model.model, "memory_bank", None)
-    report = {
-        "epochs_asked": variant.epochs,
-        "epochs_run": trainer.current_epoch,
-        "steps": trainer.global_step,
-        "memory_bank": _size(bank) if isinstance(bank, torch.Tensor) else None,
-        "efficientnet_modules": sum("efficientnet" in type(module).__name__.lower() for module in model.modules()),
-        "weights": {role: record.model_dump() for role, record in loaded.items()},
-        "packages": {name: version(name) for name in PACKAGES},
-        "device": _device_name(trainer),
-        "threads": torch.get_num_threads(),
-    }
-    write_json(folder.cell(cell) / "fit.json", report)
+    record = FitRecord(
+        epochs_asked=variant.epochs,
+        epochs_run=trainer.current_epoch,
+        steps=trainer.global_step,
+        memory_bank=_size(bank) if isinstance(bank, torch.Tensor) else None,
+        efficientnet_modules=sum("efficientnet" in type(module).__name__.lower() for module in model.modules()),
+        weights=loaded,
+        packages={name: version(name) for name in PACKAGES},
+        device=_device_name(trainer),
+        threads=torch.get_num_threads(),
+    )
+    write_json(folder.cell(cell) / "fit.json", record.model_dump(mode="json"))
     if resume:
         resume.unlink(missing_ok=True)
 
@@ -70,7 +71,7 @@ def _size(bank: torch.Tensor) -> dict[str, int]:
 
 
 def _identity(folder: RunFolder, study: Study, cell: Cell, device: Device) -> str:
-    """Fingerprint of all that decides a training: one resumes only where it is the same."""
+    """Fingerprint of everything that decides a training; a training resumes only where it is equal."""
     content = {
         "variant": study.variants[cell.variant].model_dump(mode="json", exclude={"seeds", "protocol"}),
         "image_size": study.image_size,
@@ -89,17 +90,17 @@ def _device_name(trainer: Trainer) -> str:
 
 
 class _Steps(Callback):
-    """Tells progress through the training steps."""
+    """Reports progress through the training steps."""
 
     def __init__(self, cell: Cell) -> None:
-        self._what, self._before = f"fit {cell.key}", 0
-        self._progress = Progress(self._what, "steps")
+        self._name, self._before = f"fit {cell.key}", 0
+        self._progress = Progress(self._name, "steps")
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         del pl_module
         if trainer.current_epoch:
             self._before = trainer.current_epoch * int(trainer.num_training_batches)
-            print(f"{self._what}: resumes after epoch {trainer.current_epoch} of {trainer.max_epochs}", file=sys.stderr)
+            print(f"{self._name}: resumes after epoch {trainer.current_epoch} of {trainer.max_epochs}", file=sys.stderr)
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
         del pl_module

@@ -1,4 +1,4 @@
-"""Guard: pytest asserts a report's results; every assertion goes to guards.json, failed ones too."""
+"""Guard: assert a report's results with pytest and record every assertion."""
 
 import json
 import subprocess
@@ -13,18 +13,21 @@ from repro.runs import RunFolder, read_record, write_json
 
 
 def guard(folder: RunFolder) -> Guards:
-    """Run tests/report on a report folder and leave guards.json there."""
+    """Run tests/report on a report folder and write guards.json to it, with failed assertions.
+
+    Raises ReproError where pytest cannot run them.
+    """
     tests = folder.root / "tests" / "report"
     if not tests.is_dir():
         raise ReproError("no such folder", where=tests, hint="run from a checkout of the project")
-    # Read here first: a damaged or missing file gets one line, not pytest's many.
+    # A damaged or missing file gets one line instead of pytest's many.
     read_record(folder.report / "results.json", Results, hint="run `nox -s reproduce` to make it again")
     command = [sys.executable, "-m", "pytest", str(tests), "-q", "--no-header", "-p", "no:cacheprovider"]
-    with tempfile.TemporaryDirectory() as place:
-        output = Path(place) / "guards.json"
+    with tempfile.TemporaryDirectory() as temporary:
+        output = Path(temporary) / "guards.json"
         options = ["--report", str(folder.report), "--write-guards", str(output)]
         outcome = subprocess.run([*command, *options], cwd=folder.root, check=False)
-        # 1 is pytest's word for failed tests: the paper shows them, so they are no error here.
+        # pytest exits with 1 for failed tests, which the paper shows.
         if outcome.returncode not in (0, 1) or not output.is_file():
             raise ReproError("pytest could not run the guards", where=tests, hint="read its output above")
         guards = read_record(output, Guards, hint="run `nox -s guard` again")

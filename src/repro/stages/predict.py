@@ -1,4 +1,4 @@
-"""Predict: a cell's checkpoint in, raw predictions and pooled patch embeddings out. torch and anomalib stop here."""
+"""Predict: run a trained cell on its test images. Stages after this one need neither torch nor anomalib."""
 
 import pickle
 import shutil
@@ -18,17 +18,17 @@ from repro.models.accelerate import Accelerate
 from repro.models.engine import Device, datamodule, engine_for, engine_run
 from repro.models.registry import MODELS, Model
 from repro.progress import Progress
+from repro.records.training import PredictRecord
 from repro.runs import Cell, RunFolder, write_json, writing
 from repro.study import BackboneVariant, Study, Variant
 
 
 def predict(folder: RunFolder, study: Study, cell: Cell, device: Device) -> None:
-    """Run a cell on the test images of its category; leave three files in its folder.
+    """Run a cell on the test images of its category; write three files to its folder.
 
     predictions.npz: `scores` float32 [N], `maps` float32 [N, H, W], `masks` bool [N, H, W], `labels` bool [N],
     `images` str [N], relative to the data root. embeddings.npz: `mean` and `weighted`, the patch embeddings of an image
-    pooled evenly and by anomaly, float32 [N, D], `images`. predict.json: `preprocessing`, the steps that the checkpoint
-    puts before its network, as they call themselves.
+    pooled evenly and by anomaly, float32 [N, D], `images`. predict.json: a PredictRecord.
     """
     checkpoint = folder.cell(cell) / "checkpoint.ckpt"
     if not checkpoint.is_file():
@@ -47,54 +47,56 @@ def predict(folder: RunFolder, study: Study, cell: Cell, device: Device) -> None
     embeddings = {name: arrays.pop(name) for name in ("mean", "weighted")}
     _save(folder.cell(cell) / "predictions.npz", arrays)
     _save(folder.cell(cell) / "embeddings.npz", embeddings | {"images": arrays["images"]})
-    write_json(folder.cell(cell) / "predict.json", {"preprocessing": preprocessing(model)})
+    record = PredictRecord(preprocessing=tuple(preprocessing(model)))
+    write_json(folder.cell(cell) / "predict.json", record.model_dump(mode="json"))
 
 
 def load(variant: Variant, checkpoint: Path) -> AnomalibModule:
-    """The trained model; no code in the file is run and no other weights are looked for.
+    """Load a trained model without running code from the file or loading other weights.
 
-    ReproError where the file holds something else than a checkpoint of the variant.
+    Raises ReproError where the file is no checkpoint of the variant.
     """
-    # The backbone's weights are in the checkpoint: its own are not asked for, they might have to be downloaded.
-    known = {"pre_trained": False} if isinstance(variant, BackboneVariant) else {}
+    # The checkpoint has the weights of the backbone; pretrained ones might have to be downloaded.
+    overrides = {"pre_trained": False} if isinstance(variant, BackboneVariant) else {}
     try:
-        return MODELS[variant.model].module.load_from_checkpoint(checkpoint, weights_only=True, **known)
+        return MODELS[variant.model].module.load_from_checkpoint(checkpoint, weights_only=True, **overrides)
     except (OSError, RuntimeError, ValueError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as error:
-        what = (
-            f"is no checkpoint of this variant ({str(error).splitlines()[0] if str(error) else type(error).__name__})"
-        )
-        hint = "delete it, then run `nox -s reproduce`"
-        raise ReproError(what, where=checkpoint, hint=hint) from error
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ReproError(
+            f"is no checkpoint of this variant ({reason})",
+            where=checkpoint,
+            hint="delete it, then run `nox -s reproduce`",
+        ) from error
 
 
 def preprocessing(model: AnomalibModule) -> list[str]:
-    """The steps of a model's own transform, for example `Resize(size=[256, 256], ...)`."""
+    """List the steps of a model's own transform, for example `Resize(size=[256, 256], ...)`."""
     transform = model.pre_processor.transform
     return [str(step) for step in getattr(transform, "transforms", [transform])]
 
 
 def _save(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
-    with writing(path) as beside:
-        np.savez(beside, allow_pickle=False, **arrays)
+    with writing(path) as temporary:
+        np.savez(temporary, allow_pickle=False, **arrays)
 
 
 class _Collect(Callback):
-    """Gathers what each batch predicts, and listens to the network that describes patches."""
+    """Collects the predictions of each batch and the output of the network that describes patches."""
 
     def __init__(self, cell: Cell, entry: Model) -> None:
         self._entry = entry
         self._category = cell.category
         self._progress = Progress(f"predict {cell.key}", "batches")
         self._rows: dict[str, list[NDArray[Any]]] = {}
-        self._heard: Any = None
+        self._embedding: Any = None
 
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         del trainer
-        self._entry.networks(pl_module)[0].register_forward_hook(self._hear)
+        self._entry.networks(pl_module)[0].register_forward_hook(self._hook)
 
-    def _hear(self, module: torch.nn.Module, inputs: Any, output: Any) -> None:
+    def _hook(self, module: torch.nn.Module, inputs: Any, output: Any) -> None:
         del module, inputs
-        self._heard = output
+        self._embedding = output
 
     def on_predict_batch_end(
         self,
@@ -108,7 +110,7 @@ class _Collect(Callback):
         del batch, dataloader_idx
         # A batch of normal images alone has no masks.
         masks = torch.zeros_like(outputs.anomaly_map.squeeze(1)) if outputs.gt_mask is None else outputs.gt_mask
-        embedding, border = self._entry.embedding(pl_module, self._heard), self._entry.border(pl_module)
+        embedding, border = self._entry.embedding(pl_module, self._embedding), self._entry.border(pl_module)
         rows = {
             "scores": _array(outputs.pred_score).astype(np.float32).reshape(-1),
             "maps": _array(outputs.anomaly_map.squeeze(1)).astype(np.float32),
@@ -130,11 +132,11 @@ class _Collect(Callback):
 
 
 def weighted(embedding: torch.Tensor, anomaly_map: torch.Tensor, border: int = 0) -> torch.Tensor:
-    """Mean of an embedding [N, D, h, w] over positions, weighted by how anomalous each is, [N, D].
+    """Average an embedding [N, D, h, w] over positions, weighted by how anomalous they are, [N, D].
 
-    The weight of a position is by how much the map [N, 1, H, W], averaged over the position's pixels, exceeds its
-    median over the image; where it nowhere does, all positions weigh the same. `border` positions on each side of the
-    map have no embedding.
+    The weight of a position is the excess of the map [N, 1, H, W], averaged over the pixels of the position, over its
+    median over the image; without any excess all weights are equal. `border` positions on each side of the map have no
+    embedding.
     """
     height, width = embedding.shape[-2:]
     grid = F.adaptive_avg_pool2d(anomaly_map, (height + 2 * border, width + 2 * border))

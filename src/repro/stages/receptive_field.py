@@ -1,4 +1,4 @@
-"""Receptive field: the patch description networks in, receptive_field.json out: arithmetic beside measurement."""
+"""Receptive field: compute and measure the layers of the patch description networks."""
 
 from repro.models.pdn import INPUT_SIZE, NETWORKS, record
 from repro.records.receptive_field import ReceptiveFieldRecord
@@ -6,7 +6,7 @@ from repro.runs import RunFolder, write_json
 
 
 def receptive_field(folder: RunFolder) -> None:
-    """Compute and measure all four networks; leave receptive_field.json in the run folder."""
+    """Compute and measure all four networks; write receptive_field.json to the run folder."""
     networks = {
         size + ("-padded" if padding else ""): record(size, padding, INPUT_SIZE)
         for size in NETWORKS

@@ -1,7 +1,6 @@
 """Paper: the JSON and figures of a report folder and the templates in, paper.md, paper.pdf and paper.html out.
 
-Reads the records beside them and computes no result. Markdown comes from Jinja, the pages from pandoc and Typst.
-Neither a clock nor a font of the machine has a say in it.
+Computes no result. Jinja writes the Markdown, pandoc and Typst the pages; no date and no font of the machine enters.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -12,14 +11,12 @@ from repro.paper.page import to_html
 from repro.paper.pdf import to_pdf
 from repro.runs import RunFolder, write_text, writing
 
-HINT = "run `nox -s reproduce`"
-
 
 def render(folder: RunFolder) -> None:
     """Write paper.md, paper.pdf and paper.html of a study into its report folder.
 
-    Raises ReproError where a record or a figure is missing, damaged, of another schema version, or judged from
-    another results.json, and where a template holds a number of its own. Then no file is touched.
+    Raises ReproError where a record or a figure is missing, damaged, of another schema version, or made from another
+    results.json, and where a template holds a number of its own. Then no file is changed.
     """
     inputs = read_inputs(folder.report)
     written = to_markdown(inputs)
@@ -29,6 +26,6 @@ def render(folder: RunFolder) -> None:
         pdf = to_pdf(written.plain, folder.report, study=study, commit=commit)
         html = page.result()
     write_text(folder.report / "paper.md", written.plain)
-    with writing(folder.report / "paper.pdf") as beside:
-        beside.write_bytes(pdf)
+    with writing(folder.report / "paper.pdf") as temporary:
+        temporary.write_bytes(pdf)
     write_text(folder.report / "paper.html", html)

@@ -1,9 +1,9 @@
-"""Results: every stage's files in, results.json out, with environment.json and timings.json beside it."""
+"""Results: gather the files of all stages into results.json, environment.json and timings.json."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from statistics import mean
-from typing import Any
+from typing import TypeVar
 
 from pydantic import ValidationError
 
@@ -14,6 +14,9 @@ from repro.errors import ReproError
 from repro.machine import environment
 from repro.pipeline import is_finished
 from repro.records.base import SCHEMA_VERSION, Record, fault
+from repro.records.metrics import ScoresRecord
+from repro.records.receptive_field import ReceptiveFieldRecord
+from repro.records.recovery import RecoveryRecord
 from repro.records.results import (
     CategoryRecord,
     CellRecord,
@@ -24,23 +27,34 @@ from repro.records.results import (
     StudyRecord,
     VariantRecord,
 )
-from repro.records.weights import WeightsRecord
+from repro.records.retrieval import RetrievalRecord
+from repro.records.training import FitRecord, PredictRecord, TrainingRecord
 from repro.runs import Cell, RunFolder, fingerprint, read_json, write_json
 from repro.study import Study
 
 OUTDATED = "another version of repro may have left it: delete it and run `nox -s reproduce`"
 
 
-class Trained(Record, extra="ignore"):
-    """Of fit.json: what is not part of a cell's record."""
-
-    weights: dict[str, WeightsRecord]
-    device: str
-    threads: int
-    packages: dict[str, str]
+RecordType = TypeVar("RecordType", bound=Record)
 
 
-#: What to call images on disk that are not the official MVTec AD, by their layout.
+class Manifest(Record, extra="ignore"):
+    """The part of a category's manifest that goes into results.json."""
+
+    record: CategoryRecord
+
+
+class Recovered(Record, extra="ignore"):
+    """The part of recover.json that goes into results.json."""
+
+    recovery: RecoveryRecord
+
+
+#: Of recovered maps.
+UNKNOWN_TRAINING = TrainingRecord(
+    epochs_asked=None, epochs_run=None, steps=None, memory_bank=None, efficientnet_modules=None
+)
+#: Name of images on disk other than the official MVTec AD, by layout.
 FOLDERS = {
     "mvtec": "a folder in MVTec AD layout that is not the official MVTec AD",
     "visa": "a folder in VisA layout",
@@ -48,82 +62,65 @@ FOLDERS = {
 
 
 def results(folder: RunFolder, study: Study, *, partial: bool = False) -> None:
-    """Gather a study's stage files into results.json, environment.json and timings.json in its report folder.
+    """Gather the files of a study's stages into results.json, environment.json and timings.json in its report folder.
 
-    With `partial` those of the cells that are finished; ReproError where a file is missing, or no cell is finished.
+    With `partial` only of the finished cells. Raises ReproError where a file is missing or no cell is finished.
     """
     cells = study.cells
     if partial:
         cells = [cell for cell in cells if is_finished(folder, study, cell)]
         if not cells:
             raise ReproError("no cell is finished", where=folder.run, hint="run `nox -s reproduce` first")
-    try:
-        _gather(folder, study, cells)
-    except ValidationError as error:
-        raise ReproError(fault(error), where=folder.run, hint=OUTDATED) from None
-
-
-def _gather(folder: RunFolder, study: Study, cells: list[Cell]) -> None:
-    recovered = study.data.source == "published"
-    trained = [] if recovered else cells
-    fits = {cell.key: _part(folder.cell(cell) / "fit.json", tuple(Trained.model_fields)) for cell in trained}
-    for fit in fits.values():
-        Trained.model_validate(fit)
-    made = {
-        cell.key: _recovered(folder, cell) if recovered else _trained(folder, cell, fits[cell.key]) for cell in cells
-    }
-    scores = {cell.key: _part(folder.cell(cell) / "scores.json") for cell in cells}
-    categories = {name: _part(folder.manifest(name), ("record",))["record"] for name in study.categories}
-    data = data_record(study, categories)
-    content: dict[str, Any] = {
-        "schema_version": SCHEMA_VERSION,
-        "study": study_record(study).model_dump(mode="json"),
-        "data": data.model_dump(mode="json"),
-        "variants": {name: variant_record(study, name, fits).model_dump(mode="json") for name in study.variants},
-        "cells": {
-            cell.key: {
-                "variant": cell.variant,
-                "category": cell.category,
-                "seed": cell.seed,
-                **made[cell.key],
-                **scores[cell.key],
-            }
-            for cell in cells
+    fits = (
+        {}
+        if study.data.source == "published"
+        else {cell.key: _read(folder.cell(cell) / "fit.json", FitRecord) for cell in cells}
+    )
+    records = {cell.key: cell_record(folder, cell, fits.get(cell.key)) for cell in cells}
+    gathered = Results(
+        schema_version=SCHEMA_VERSION,
+        study=study_record(study),
+        data=data_record(study, {name: _read(folder.manifest(name), Manifest).record for name in study.categories}),
+        variants={name: variant_record(study, name, fits) for name in study.variants},
+        cells=records,
+        heat_maps=tuple(choose_heat_maps(study, records)),
+        retrieval={
+            cell.key: _read(folder.cell(cell) / "hits.json", RetrievalRecord) for cell in cells if study.queries
         },
-        "retrieval": {cell.key: _part(folder.cell(cell) / "hits.json") for cell in cells if study.queries},
-        "receptive_field": _part(folder.receptive_field),
-    }
-    records = {key: CellRecord.model_validate(cell) for key, cell in content["cells"].items()}
-    content["heat_maps"] = [choice.model_dump(mode="json") for choice in choose_heat_maps(study, records)]
-    checked = Results.model_validate(content)
-    write_json(folder.report / "results.json", checked.model_dump(mode="json"))
-    write_json(folder.report / "environment.json", environment(folder, data, checked, fits).model_dump(mode="json"))
+        receptive_field=_read(folder.receptive_field, ReceptiveFieldRecord),
+    )
+    write_json(folder.report / "results.json", gathered.model_dump(mode="json"))
+    write_json(folder.report / "environment.json", environment(folder, gathered, fits.values()).model_dump(mode="json"))
     write_json(folder.report / "timings.json", timings(folder.run, {cell.key for cell in cells}))
 
 
-def _trained(folder: RunFolder, cell: Cell, fit: Mapping[str, Any]) -> dict[str, Any]:
-    """Of a cell's record, what its training and its trained model say."""
-    of_fit = {key: value for key, value in fit.items() if key not in Trained.model_fields}
-    return of_fit | _part(folder.cell(cell) / "predict.json")
+def cell_record(folder: RunFolder, cell: Cell, fit: FitRecord | None) -> CellRecord:
+    """Join the files of a cell; without `fit` its maps were recovered."""
+    training = fit or UNKNOWN_TRAINING
+    predict = _read(folder.cell(cell) / "predict.json", PredictRecord) if fit else None
+    recovery = None if fit else _read(folder.cell(cell) / "recover.json", Recovered).recovery
+    return CellRecord(
+        variant=cell.variant,
+        category=cell.category,
+        seed=cell.seed,
+        preprocessing=predict.preprocessing if predict else (),
+        recovery=recovery,
+        **{name: getattr(training, name) for name in TrainingRecord.model_fields},
+        **dict(_read(folder.cell(cell) / "scores.json", ScoresRecord)),
+    )
 
 
-def _recovered(folder: RunFolder, cell: Cell) -> dict[str, Any]:
-    """Of a cell's record, what its recovery says; of the training behind the maps nothing was seen."""
-    unseen = ("epochs_asked", "epochs_run", "steps", "memory_bank", "efficientnet_modules")
-    recovery = _part(folder.cell(cell) / "recover.json", ("recovery",))["recovery"]
-    return dict.fromkeys(unseen) | {"preprocessing": (), "recovery": recovery}
-
-
-def _part(path: Path, keys: tuple[str, ...] = ()) -> dict[str, Any]:
-    """What a stage left; ReproError where it is missing or lacks one of `keys`."""
-    found = read_json(path, hint="run `nox -s reproduce` to make it")
-    if not isinstance(found, dict) or not set(keys) <= found.keys():
-        raise ReproError(f"does not hold {' and '.join(keys) or 'an object'}", where=path, hint=OUTDATED)
-    return found
+def _read(path: Path, kind: type[RecordType]) -> RecordType:
+    """Read the file of a stage; ReproError where it is missing or no such record."""
+    content = read_json(path, hint="run `nox -s reproduce` to make it")
+    try:
+        return kind.model_validate(content)
+    except ValidationError as error:
+        raise ReproError(fault(error), where=path, hint=OUTDATED) from None
 
 
 def study_record(study: Study) -> StudyRecord:
-    """What results.json says of the study itself; where its data lies is not part of it."""
+    """Describe the study, without the path of its data."""
     content = study.model_dump(mode="json")
     content["data"].pop("root", None)
     return StudyRecord(
@@ -137,10 +134,9 @@ def study_record(study: Study) -> StudyRecord:
     )
 
 
-def data_record(study: Study, categories: Mapping[str, Any]) -> DataRecord:
-    """What the data is, and what to call it."""
-    records = {name: CategoryRecord.model_validate(record) for name, record in categories.items()}
-    official = study.data.source == "published" or (study.data.source == "folder" and is_official(records))
+def data_record(study: Study, categories: dict[str, CategoryRecord]) -> DataRecord:
+    """Describe and name the data."""
+    official = study.data.source == "published" or (study.data.source == "folder" and is_official(categories))
     if study.data.source == "procedural":
         name = "procedural stand-ins"
     elif study.data.source == "published":
@@ -151,26 +147,26 @@ def data_record(study: Study, categories: Mapping[str, Any]) -> DataRecord:
         source=study.data.source,
         name=name,
         official=official,
-        categories=records,
-        fingerprint=fingerprint({name: record.fingerprint for name, record in records.items()}),
+        categories=categories,
+        fingerprint=fingerprint({name: record.fingerprint for name, record in categories.items()}),
     )
 
 
 def choose_heat_maps(study: Study, cells: Mapping[str, CellRecord]) -> list[HeatMap]:
-    """Best, median and worst image of each defect type, by its score's rank averaged over the variants, first seed.
+    """Choose the best, median and worst image of each defect type by rank of score, averaged over the variants.
 
-    Best is what the models find most anomalous; of equal ranks the first by name.
+    Only the first seed counts. Best is the most anomalous; equal ranks are ordered by name.
     """
     chosen = []
     for category in study.categories:
         keys = [f"{variant}/{category}/seed{study.seeds_of(variant)[0]}" for variant in study.variants]
-        here = [cells[key] for key in keys if key in cells]
-        defects = sorted({score.defect for cell in here for score in cell.scores} - {GOOD})
+        available = [cells[key] for key in keys if key in cells]
+        defects = sorted({score.defect for cell in available for score in cell.scores} - {GOOD})
         for defect in defects:
             ranks: dict[str, list[int]] = {}
-            for cell in here:
-                those = [score for score in cell.scores if score.defect == defect]
-                for rank, score in enumerate(sorted(those, key=lambda score: (-score.score, score.image))):
+            for cell in available:
+                scores = [score for score in cell.scores if score.defect == defect]
+                for rank, score in enumerate(sorted(scores, key=lambda score: (-score.score, score.image))):
                     ranks.setdefault(score.image, []).append(rank)
             order = sorted(ranks, key=lambda image: (mean(ranks[image]), image))
             places = {"best": order[0], "median": order[(len(order) - 1) // 2], "worst": order[-1]}
@@ -181,15 +177,15 @@ def choose_heat_maps(study: Study, cells: Mapping[str, CellRecord]) -> list[Heat
     return chosen
 
 
-def variant_record(study: Study, name: str, fits: Mapping[str, Mapping[str, Any]]) -> VariantRecord:
-    """What results.json says of a variant, by the fit.json of its cells; ReproError where their weights differ."""
+def variant_record(study: Study, name: str, fits: Mapping[str, FitRecord]) -> VariantRecord:
+    """Describe a variant and its weights; ReproError where its cells were trained with different ones."""
     settings = study.variants[name].model_dump(mode="json")
-    # Of a variant without a finished cell nobody knows what its weights would have been.
-    found = [fits[cell.key]["weights"] for cell in study.cells if cell.variant == name and cell.key in fits]
-    if any(weights != found[0] for weights in found):
+    # The weights of a variant without a finished cell are unknown.
+    trained = [fits[cell.key].weights for cell in study.cells if cell.variant == name and cell.key in fits]
+    if any(weights != trained[0] for weights in trained):
         raise ReproError(
             "its cells were trained with different weights, by their SHA-256",
             where=f"variant {name}",
             hint=f"delete runs/{study.name}/cells/{name} and run `nox -s reproduce`",
         )
-    return VariantRecord(model=settings.pop("model"), settings=settings, weights=found[0] if found else {})
+    return VariantRecord(model=settings.pop("model"), settings=settings, weights=trained[0] if trained else {})

@@ -1,8 +1,7 @@
-"""Score: a cell's predictions in, its metrics with intervals and both kinds of thresholds out."""
+"""Score: compute the metrics of a cell's predictions, their intervals and cross-fitted thresholds."""
 
 import hashlib
 from dataclasses import astuple
-from typing import Any
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
@@ -13,61 +12,69 @@ from repro.metrics import bootstrap
 from repro.metrics.crossfit import cross_fit
 from repro.metrics.detection import aupro, best_threshold, f1, metrics, raw_metrics, rounded, thresholds
 from repro.metrics.ties import tie_bounds
-from repro.records.metrics import DefectRecord, Interval, MaximumRecord, TieBounds
+from repro.records.metrics import DefectRecord, ImageScore, Interval, Intervals, MaximumRecord, ScoresRecord, TieBounds
 from repro.records.predictions import Predictions, load
 from repro.runs import Cell, RunFolder, write_json
 
-#: Of a map that was stored with 8 bits.
+#: Step of a map that was stored with 8 bits.
 LEVEL = 1 / 255
 
 
 def score(folder: RunFolder, cell: Cell) -> None:
-    """Score a cell's predictions.npz into scores.json in its folder; recovered maps also between the bounds of ties."""
+    """Score a cell's predictions.npz and write scores.json to its folder; of recovered maps also the bounds of ties."""
     predictions = load(folder.cell(cell) / "predictions.npz")
     recovered = (folder.cell(cell) / "recover.json").is_file()
-    write_json(folder.cell(cell) / "scores.json", evaluate(predictions, in_levels=recovered))
+    scores = evaluate(predictions, quantised=recovered)
+    write_json(folder.cell(cell) / "scores.json", scores.model_dump(mode="json"))
 
 
-def evaluate(predictions: Predictions, *, in_levels: bool = False) -> dict[str, Any]:
-    """Everything that results.json says of a cell's predictions; `in_levels` where maps were stored in 256 levels."""
+def evaluate(predictions: Predictions, *, quantised: bool = False) -> ScoresRecord:
+    """Compute all scores of a cell; bounds of ties only where maps are `quantised` to 256 levels.
+
+    Raises ReproError where no mask marks a pixel of the maps.
+    """
     if not predictions.masks.any():
         raise ReproError(
             "no defect lies inside the anomaly maps", where=predictions.images[0], hint="use a larger center_crop"
         )
-    drawn = bootstrap.resample(predictions.labels.astype(np.int64))
+    weights = bootstrap.resample(predictions.labels.astype(np.int64))
     images = bootstrap.image_counts(predictions.scores, predictions.labels)
     pixels = bootstrap.pixel_counts(predictions.maps, predictions.masks)
-    intervals = bootstrap.intervals(bootstrap.image_metrics, images, drawn)
-    intervals |= bootstrap.intervals(bootstrap.pixel_metrics, pixels, drawn)
-    fair = cross_fit(predictions, images, pixels)
+    intervals = bootstrap.intervals(bootstrap.image_metrics, images, weights)
+    intervals |= bootstrap.intervals(bootstrap.pixel_metrics, pixels, weights)
+    height, width = predictions.maps.shape[1:]
+    return ScoresRecord(
+        map_size=(height, width),
+        images=len(predictions.scores),
+        anomalous=int(predictions.labels.sum()),
+        anomalous_pixels=rounded(predictions.masks.mean()),
+        thresholds=thresholds(predictions),
+        metrics=metrics(predictions),
+        raw=raw_metrics(predictions),
+        intervals=Intervals(**intervals),
+        maximum=by_maximum(predictions),
+        defects=tuple(by_defect(predictions)),
+        ties=ties(predictions) if quantised else None,
+        resolution=rounded(1 / len(predictions.scores)),
+        discretisation=rounded(bootstrap.discretisation(pixels)),
+        sound=cross_fit(predictions, images, pixels),
+        scores=tuple(
+            ImageScore(image=str(image), defect=defect_of(str(image)), score=rounded(value))
+            for image, value in zip(predictions.images, predictions.scores, strict=True)
+        ),
+        fingerprint=_digest(predictions),
+    )
+
+
+def _digest(predictions: Predictions) -> str:
     digest = hashlib.sha256()
     for array in astuple(predictions):
         digest.update(np.ascontiguousarray(array).tobytes())
-    return {
-        "map_size": predictions.maps.shape[1:],
-        "images": len(predictions.scores),
-        "anomalous": int(predictions.labels.sum()),
-        "anomalous_pixels": rounded(predictions.masks.mean()),
-        "thresholds": thresholds(predictions).model_dump(),
-        "metrics": metrics(predictions).model_dump(),
-        "raw": raw_metrics(predictions).model_dump(),
-        "intervals": {name: one.model_dump() for name, one in intervals.items()},
-        "maximum": by_maximum(predictions).model_dump(),
-        "defects": [defect.model_dump() for defect in by_defect(predictions)],
-        "ties": ties(predictions).model_dump() if in_levels else None,
-        "resolution": rounded(1 / len(predictions.scores)),
-        "discretisation": rounded(bootstrap.discretisation(pixels)),
-        "sound": None if fair is None else fair.model_dump(mode="json"),
-        "scores": [
-            {"image": str(image), "defect": defect_of(str(image)), "score": rounded(value)}
-            for image, value in zip(predictions.images, predictions.scores, strict=True)
-        ],
-        "fingerprint": digest.hexdigest(),
-    }
+    return digest.hexdigest()
 
 
 def by_maximum(predictions: Predictions) -> MaximumRecord:
-    """Image metrics where an image's score is the maximum of its map: what a result image alone can show."""
+    """Compute the image metrics of the maxima of the maps, which are all that a result image shows."""
     scores = predictions.maps.max(axis=(1, 2))
     return MaximumRecord(
         image_auroc=rounded(roc_auc_score(predictions.labels, scores)),
@@ -76,14 +83,14 @@ def by_maximum(predictions: Predictions) -> MaximumRecord:
 
 
 def by_defect(predictions: Predictions) -> list[DefectRecord]:
-    """The test images of each defect type, against the normal ones."""
-    kinds = np.array([defect_of(str(image)) for image in predictions.images])
+    """Score the test images of each defect type against the normal ones."""
+    defects = np.array([defect_of(str(image)) for image in predictions.images])
     threshold = best_threshold(predictions.scores, predictions.labels)
     records = []
-    for defect in sorted(set(kinds[predictions.labels].tolist())):
-        rows = (kinds == defect) | ~predictions.labels
+    for defect in sorted(set(defects[predictions.labels].tolist())):
+        rows = (defects == defect) | ~predictions.labels
         scores, labels, masks = predictions.scores[rows], predictions.labels[rows], predictions.masks[rows]
-        # A crop may leave no defect of a type in view.
+        # A crop may cut off every defect of a type.
         overlap = aupro(predictions.maps[rows], masks) if masks.any() else 0.0
         records.append(
             DefectRecord(
@@ -98,13 +105,13 @@ def by_defect(predictions: Predictions) -> list[DefectRecord]:
 
 
 def ties(predictions: Predictions) -> TieBounds:
-    """What the metrics may have been before the maps were stored in levels, and read back from a picture.
+    """Bound the metrics before the maps were quantised and recovered from an image.
 
-    A pixel's level is known; the maximum of a map, the highest of 50,000 or more, to within one level.
+    The level of a pixel is exact; that of the maximum, the highest of 50,000 or more pixels, to within one level.
     """
     image = tie_bounds(predictions.scores, predictions.labels, error=LEVEL)
     pixel = tie_bounds(predictions.maps, predictions.masks)
-    ends = {
+    bounds = {
         "image_auroc": image["auroc"],
         "image_f1": image["strict_f1"],
         "image_ap": image["ap"],
@@ -112,6 +119,6 @@ def ties(predictions: Predictions) -> TieBounds:
         "pixel_f1": pixel["f1"],
         "pixel_ap": pixel["ap"],
     }
-    bounds = {name: Interval(low=rounded(one.low), high=rounded(one.high)) for name, one in ends.items()}
+    intervals = {name: Interval(low=rounded(ends.low), high=rounded(ends.high)) for name, ends in bounds.items()}
     apart = tie_bounds(predictions.scores, predictions.labels)["strict_f1"].low
-    return TieBounds(**bounds, image_f1_apart=rounded(apart))
+    return TieBounds(**intervals, image_f1_apart=rounded(apart))

@@ -1,4 +1,4 @@
-"""Judge: results.json and the published claims in, verdicts.json out: what follows from what was measured."""
+"""Verdicts: judge the published claims on a results.json."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -30,38 +30,38 @@ RULES: dict[str, Rule] = {
 }
 
 
-#: By rule: how the published outputs judge a claim that retraining judges too.
+#: By rule, how the published outputs judge claims that a training judges too.
 BY_OUTPUTS: dict[str, Rule] = {
     "value": outputs.value,
     "order": outputs.order,
     "lowest": outputs.lowest,
     "smaller_defects": numbers.smaller_defects,
 }
-#: Rules on the published search, whose feature is made of the maps alone.
+#: Rules on the published search, whose feature needs only the maps.
 ON_SEARCH = ("similarity", "feature")
-#: The study of the published outputs, and that of our training on a few of the same images.
+#: The studies of the published outputs and of our training on a few of the same images.
 OUTPUTS, FEW_SHOT = "published", "mvtec-fewshot"
 
 
 def verdicts(folder: RunFolder) -> None:
-    """Judge the claims on a report folder's results.json, and on the published outputs where their report is there.
+    """Judge the claims on a report folder's results.json, and on the published outputs where their report exists.
 
-    Leaves verdicts.json.
+    Writes verdicts.json.
     """
     path = folder.report / "results.json"
     hint = "run `nox -s reproduce` to make it again"
     results = read_record(path, Results, hint=hint)
-    beside = {name: folder.report.parent / name / "results.json" for name in (OUTPUTS, FEW_SHOT)}
-    others = {name: read_record(file, Results, hint=hint) for name, file in beside.items() if file.is_file()}
+    files = {name: folder.report.parent / name / "results.json" for name in (OUTPUTS, FEW_SHOT)}
+    others = {name: read_record(file, Results, hint=hint) for name, file in files.items() if file.is_file()}
     judged = tuple(judge(results, published=others.get(OUTPUTS), few_shot=others.get(FEW_SHOT)))
     content = Verdicts(schema_version=SCHEMA_VERSION, results_sha256=sha256(path), verdicts=judged)
     write_json(folder.report / "verdicts.json", content.model_dump(mode="json"))
 
 
 def accept(folder: RunFolder, ledger: Path) -> None:
-    """Make the words of a report folder's verdicts.json those that may not change unnoticed.
+    """Accept the verdicts of a report folder as the ledger that a guard compares later verdicts with.
 
-    ReproError where they judge a partial report.
+    Raises ReproError where the report is partial.
     """
     results = read_record(folder.report / "results.json", Results, hint="run `nox -s reproduce` to make it again")
     if results.missing:
@@ -73,7 +73,7 @@ def accept(folder: RunFolder, ledger: Path) -> None:
 def judge(
     results: Results, path: Path = CLAIMS, *, published: Results | None = None, few_shot: Results | None = None
 ) -> list[Verdict]:
-    """A verdict for each claim in claims.toml.
+    """Judge each claim in claims.toml.
 
     Claims on code and arithmetic are judged on every study; those on scores by the `published` outputs where they are
     given, else by a training on official data. `few_shot` shows how far PatchCore's image scores lie from its maps.

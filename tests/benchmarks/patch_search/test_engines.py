@@ -13,35 +13,35 @@ VECTORS = np.array([[1, 0], [0.9, 0.1], [0, 1], [-1, 0]], np.float32)
 PAYLOAD = [{"category": category, "defect": "good"} for category in ("grid", "tile", "grid", "grid")]
 
 
-def quiet(done: int, total: int) -> None:
+def check_progress(done: int, total: int) -> None:
     assert done <= total
 
 
 @pytest.mark.parametrize("kind", ["local", "edge"])
-def test_the_nearest_come_first_and_a_filter_leaves_out_what_does_not_match(kind: str, tmp_path: Path) -> None:
+def test_the_nearest_come_first_and_a_filter_excludes_what_does_not_match(kind: str, tmp_path: Path) -> None:
     if kind == "edge":
         pytest.importorskip("qdrant_edge", reason="Qdrant's own engine is installed by `nox -s patches` only")
-    with engine(kind, tmp_path, 2, quantised=False) as one:
-        one.fill(VECTORS, PAYLOAD, quiet)
-        assert one.nearest(VECTORS[0], 3, None) == [0, 1, 2]
-        assert one.nearest(VECTORS[0], 3, {"category": "grid", "defect": "good"}) == [0, 2, 3]
+    with engine(kind, tmp_path, 2, quantised=False) as collection:
+        collection.fill(VECTORS, PAYLOAD, check_progress)
+        assert collection.nearest(VECTORS[0], 3, None) == [0, 1, 2]
+        assert collection.nearest(VECTORS[0], 3, {"category": "grid", "defect": "good"}) == [0, 2, 3]
 
 
-def test_the_local_engine_heeds_no_quantisation(tmp_path: Path) -> None:
-    """Two vectors that 8 bits cannot tell apart."""
+def test_the_local_engine_ignores_quantisation(tmp_path: Path) -> None:
+    """It distinguishes two vectors that are equal in 8 bits."""
     vectors = np.array([[1, 1e-4], [1, 0], [0, 1]], np.float32)
-    with engine("local", tmp_path, 2, quantised=True) as one:
-        one.fill(vectors, PAYLOAD[:3], quiet)
-        assert one.nearest(vectors[0], 1, None) == [0]
-        assert one.nearest(vectors[1], 1, None) == [1]
+    with engine("local", tmp_path, 2, quantised=True) as collection:
+        collection.fill(vectors, PAYLOAD[:3], check_progress)
+        assert collection.nearest(vectors[0], 1, None) == [0]
+        assert collection.nearest(vectors[1], 1, None) == [1]
 
 
 class _Server(ThreadingHTTPServer):
-    """No Qdrant: it says yes to everything and keeps what it was asked, so that requests can be looked at."""
+    """A mock of Qdrant that accepts and records all requests."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.asked: list[tuple[str, str, Any]] = []
+        self.requests: list[tuple[str, str, Any]] = []
         self.status = ["yellow", "green"]
 
 
@@ -50,7 +50,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        self.server.asked.append((self.command, self.path.partition("?")[0], json.loads(body) if body else None))
+        self.server.requests.append((self.command, self.path.partition("?")[0], json.loads(body) if body else None))
         result: Any = True
         if self.path.endswith("/exists"):
             result = {"exists": False}
@@ -80,39 +80,39 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[_Server]:
-    with _Server() as one:
-        thread = threading.Thread(target=one.serve_forever, args=(0.01,))
+    with _Server() as mock:
+        thread = threading.Thread(target=mock.serve_forever, args=(0.01,))
         thread.start()
-        yield one
-        one.shutdown()
+        yield mock
+        mock.shutdown()
         thread.join()
 
 
-def test_what_a_server_is_asked_for(server: _Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The requests alone: what a server makes of them, a run against one measures."""
+def test_requests_to_a_server(server: _Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the requests; a run against a real server measures its responses."""
     monkeypatch.setattr("patch_search.engines.POLL", 0.0)
     count = BATCH + 1
     vectors = np.ones((count, 2), np.float32)
     url = f"http://127.0.0.1:{server.server_port}"
-    with engine("server", tmp_path, 2, quantised=True, url=url) as one:
-        one.fill(vectors, [{"category": "grid", "defect": "good"}] * count, quiet)
-        assert one.nearest(vectors[0], 5, {"category": "grid"}) == [7]
-    place = f"/collections/{COLLECTION}"
-    asked = [(method, path) for method, path, _ in server.asked]
-    assert asked == [
-        ("GET", f"{place}/exists"),
-        ("PUT", place),
-        ("PUT", f"{place}/index"),
-        ("PUT", f"{place}/index"),
-        ("PUT", f"{place}/points"),
-        ("PUT", f"{place}/points"),
-        # Until it says that all is indexed.
-        ("GET", place),
-        ("GET", place),
-        ("POST", f"{place}/points/query"),
-        ("DELETE", place),
+    with engine("server", tmp_path, 2, quantised=True, url=url) as collection:
+        collection.fill(vectors, [{"category": "grid", "defect": "good"}] * count, check_progress)
+        assert collection.nearest(vectors[0], 5, {"category": "grid"}) == [7]
+    base = f"/collections/{COLLECTION}"
+    requests = [(method, path) for method, path, _ in server.requests]
+    assert requests == [
+        ("GET", f"{base}/exists"),
+        ("PUT", base),
+        ("PUT", f"{base}/index"),
+        ("PUT", f"{base}/index"),
+        ("PUT", f"{base}/points"),
+        ("PUT", f"{base}/points"),
+        # Until all is indexed.
+        ("GET", base),
+        ("GET", base),
+        ("POST", f"{base}/points/query"),
+        ("DELETE", base),
     ]
-    bodies = [body for _, _, body in server.asked]
+    bodies = [body for _, _, body in server.requests]
     assert bodies[1]["vectors"] == {"size": 2, "distance": "Cosine", "on_disk": True}
     assert bodies[1]["quantization_config"] == {"scalar": {"type": "int8", "quantile": 0.99, "always_ram": True}}
     assert {bodies[2]["field_name"], bodies[3]["field_name"]} == {"category", "defect"}

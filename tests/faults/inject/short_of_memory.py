@@ -1,4 +1,4 @@
-"""`repro` with no memory left from the moment the coreset's selection begins, of many patches."""
+"""`repro` without free memory once the coreset selection starts, with 500 times the patches."""
 
 import resource
 import sys

@@ -1,7 +1,7 @@
-"""Loaded by every Python of a disturbed run: kills at a chosen moment of a chosen write, once.
+"""Imported by every Python process of a run with faults: kills it at a given moment of a given write, once.
 
-`REPRO_FAULTS` names a folder of such faults, a file each, named `<moment>@<file>`: `half`, while the file is half
-written, kills who writes; `before` and `after` its renaming kill the whole group.
+`REPRO_FAULTS` is a folder with an empty file for each fault, named `<moment>@<file>`. `half` kills the writing process
+when the file is half written; `before` and `after` kill the process group before and after the file is renamed.
 """
 
 import os
@@ -13,7 +13,7 @@ FOLDER = os.environ.get("REPRO_FAULTS")
 
 def _strike(moment: str, target: pathlib.Path) -> bool:
     try:
-        # The name of a checkpoint to go on from holds a fingerprint.
+        # The name of a checkpoint for resuming ends with a fingerprint.
         fault = f"{moment}@{target.name.split('-')[0]}"
         pathlib.Path(FOLDER, fault).rename(pathlib.Path(FOLDER, f"struck-{fault}"))
     except FileNotFoundError:
@@ -31,9 +31,9 @@ if FOLDER:
             os.kill(os.getpid(), signal.SIGKILL)
         if _strike("before", target):
             os.killpg(os.getpgrp(), signal.SIGKILL)
-        done = rename(self, target)
+        result = rename(self, target)
         if _strike("after", target):
             os.killpg(os.getpgrp(), signal.SIGKILL)
-        return done
+        return result
 
     pathlib.Path.replace = replace  # type: ignore[method-assign, assignment]

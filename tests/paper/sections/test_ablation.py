@@ -3,27 +3,27 @@ from typing import Any
 import example_report
 import pytest
 
-from repro.paper.sections.ablation import ablations
+from repro.paper.sections.ablation import Ablation, ablations
 from repro.records.results import Results
 
 CATEGORIES = ("grid", "tile")
 WEIGHTS = {"backbone": {"kind": "random", "description": "random", "sha256": None}}
 
 
-def settings(**given: Any) -> dict[str, Any]:
-    return {"backbone": "net", "pretrained": False, "blur": 0.0, "seeds": None, "protocol": "sound"} | given
+def settings(**changed: Any) -> dict[str, Any]:
+    return {"backbone": "net", "pretrained": False, "blur": 0.0, "seeds": None, "protocol": "sound"} | changed
 
 
 def study(
     variants: dict[str, dict[str, Any]], aurocs: dict[str, float], categories: tuple[str, ...] = CATEGORIES
 ) -> Results:
-    """Results of PatchCore variants; `aurocs` says each cell's image AUROC, all else is made up."""
+    """Results of PatchCore variants with these image AUROCs by cell; all else is made up."""
     content = example_report.results(
         "ablation", "Ablations", categories, ("bent",), (0,), "procedural", False, "random"
     )
     cell = content["cells"]["patchcore/grid/seed0"]
     content["variants"] = {
-        name: {"model": "patchcore", "settings": one, "weights": WEIGHTS} for name, one in variants.items()
+        name: {"model": "patchcore", "settings": changed, "weights": WEIGHTS} for name, changed in variants.items()
     }
     content["cells"] = {
         key: cell
@@ -41,7 +41,7 @@ def paper() -> Results:
 
 
 @pytest.fixture
-def found() -> dict[str, Any]:
+def ablation() -> Ablation:
     variants = {
         "patchcore-published": settings(backbone="other", seeds=[0, 1]),
         "patchcore-random": settings(),
@@ -60,20 +60,20 @@ def found() -> dict[str, Any]:
         "patchcore-blurred/grid/seed0": 0.8,
         "patchcore-blurred/tile/seed0": 0.7,
     }
-    (one,) = ablations([study(variants, aurocs)], paper())
-    return one
+    (ablation,) = ablations([study(variants, aurocs)], paper())
+    return ablation
 
 
-def test_a_contrast_is_of_two_variants_that_differ_in_one_setting_only(found: dict[str, Any]) -> None:
-    pairs = [(one.without, one.given) for one in found["contrasts"]]
+def test_a_contrast_is_of_two_variants_that_differ_in_one_setting_only(ablation: Ablation) -> None:
+    pairs = [(contrast.without, contrast.given) for contrast in ablation.contrasts]
     assert pairs == [
         ("PatchCore (random)", "PatchCore (pretrained)"),
         ("PatchCore (pretrained)", "PatchCore (blurred)"),
     ]
 
 
-def test_a_contrast_is_the_mean_over_categories_of_the_difference(found: dict[str, Any]) -> None:
-    weights, blur = found["contrasts"]
+def test_a_contrast_is_the_mean_over_categories_of_the_difference(ablation: Ablation) -> None:
+    weights, blur = ablation.contrasts
     assert weights.differences[0] == pytest.approx((0.3 - 0.1) / 2)
     assert (weights.risen[0], weights.categories) == (1, 2)
     assert blur.differences[0] == pytest.approx(-0.05)
@@ -81,21 +81,21 @@ def test_a_contrast_is_the_mean_over_categories_of_the_difference(found: dict[st
     assert weights.differences[2] == 0
 
 
-def test_the_spread_over_seeds_is_that_of_the_mean_over_categories(found: dict[str, Any]) -> None:
-    assert set(found["spread"]) == {"PatchCore (published)"}
-    assert found["spread"]["PatchCore (published)"][0] == pytest.approx(0.1)
-    assert found["rows"][0]["stats"][0].mean == pytest.approx(0.6)
+def test_the_spread_over_seeds_is_that_of_the_mean_over_categories(ablation: Ablation) -> None:
+    assert set(ablation.spread) == {"PatchCore (published)"}
+    assert ablation.spread["PatchCore (published)"][0] == pytest.approx(0.1)
+    assert ablation.rows[0].stats[0].mean == pytest.approx(0.6)
 
 
-def test_the_paper_knows_whether_the_ablation_saw_its_own_images() -> None:
+def test_an_ablation_on_the_papers_own_images_is_recognised() -> None:
     variants = {"patchcore": settings()}
     same = study(variants, {"patchcore/grid/seed0": 0.5, "patchcore/tile/seed0": 0.5})
-    (one,) = ablations([same], paper())
-    assert one["same_images"]
+    (ablation,) = ablations([same], paper())
+    assert ablation.same_images
     content = same.model_dump(mode="json")
     content["data"]["categories"]["grid"]["fingerprint"] = "ee" * 32
-    (one,) = ablations([Results.model_validate(content)], paper())
-    assert not one["same_images"]
+    (ablation,) = ablations([Results.model_validate(content)], paper())
+    assert not ablation.same_images
 
 
 def test_variants_are_called_by_their_model_and_the_rest_of_their_name() -> None:

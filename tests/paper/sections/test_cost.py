@@ -1,4 +1,4 @@
-from repro.paper.sections.cost import cost
+from repro.paper.sections.cost import PublishedStudy, cost
 from repro.records.costs import Bench, PublishedCost
 
 
@@ -13,6 +13,6 @@ def test_the_published_study_is_printed_as_it_was_estimated() -> None:
         published=(PublishedCost(model="efficientad", anomalib_seconds=3.0, seconds=2.0),),
         runs={},
     )
-    found = cost(bench, "embedded", {})
-    assert found is not None
-    assert found["published"] == {"seconds": {"efficientad": 2.0}, "anomalib_seconds": {"efficientad": 3.0}}
+    section = cost(bench, "embedded", {})
+    assert section is not None
+    assert section.published == PublishedStudy(seconds={"efficientad": 2.0}, anomalib_seconds={"efficientad": 3.0})

@@ -1,4 +1,4 @@
-"""A partial report: what is missing is named, marked and judged nowhere."""
+"""A partial report: missing cells are named, marked and judged nowhere."""
 
 import json
 from pathlib import Path
@@ -28,8 +28,8 @@ def partial(root: Path, gone: tuple[str, ...] = GONE, *, official: bool = False)
         del content["cells"][key], content["retrieval"][key]
     write_json(path, content)
     for name in ("verdicts.json", "guards.json"):
-        told = json.loads((folder.report / name).read_text(encoding="utf-8")) | {"results_sha256": sha256(path)}
-        write_json(folder.report / name, told)
+        record = json.loads((folder.report / name).read_text(encoding="utf-8"))
+        write_json(folder.report / name, record | {"results_sha256": sha256(path)})
     return folder
 
 
@@ -37,19 +37,19 @@ def load(folder: RunFolder) -> Results:
     return Results.model_validate_json((folder.report / "results.json").read_text(encoding="utf-8"))
 
 
-def test_a_whole_report_lacks_nothing(tmp_path: Path) -> None:
+def test_a_complete_report_lacks_nothing(tmp_path: Path) -> None:
     results = load(partial(tmp_path, ()))
     assert (results.missing, missing(results)) == ((), None)
 
 
 def test_missing_cells_are_named_by_model_category_and_seed(tmp_path: Path) -> None:
-    found = missing(load(partial(tmp_path)))
-    assert found is not None
-    assert (found["count"], found["total"]) == (4, 8)
-    assert found["groups"] == ["EfficientAD on tile (seed 0)", "PatchCore on grid (seed 1), tile"]
+    cells = missing(load(partial(tmp_path)))
+    assert cells is not None
+    assert (cells.count, cells.total) == (4, 8)
+    assert cells.groups == ("EfficientAD on tile (seed 0)", "PatchCore on grid (seed 1), tile")
 
 
-def test_the_paper_says_so_first_and_marks_rows_and_captions(tmp_path: Path) -> None:
+def test_the_first_page_rows_and_captions_name_what_is_missing(tmp_path: Path) -> None:
     paper = to_markdown(read_inputs(partial(tmp_path).report)).plain
     head, rest = paper.split("## What was found")
     assert "4 of 8 cells are missing" in head
@@ -59,29 +59,30 @@ def test_the_paper_says_so_first_and_marks_rows_and_captions(tmp_path: Path) -> 
     assert caption.endswith("**Missing:** EfficientAD on tile (seed 0); PatchCore on grid (seed 1), tile.")
 
 
-def test_a_whole_paper_speaks_of_nothing_missing(tmp_path: Path) -> None:
+def test_a_complete_paper_names_nothing_missing(tmp_path: Path) -> None:
     assert "issing:" not in to_markdown(read_inputs(partial(tmp_path, ()).report)).plain
 
 
 def test_a_claim_that_needs_a_missing_cell_is_not_tested(tmp_path: Path) -> None:
-    whole = {one.claim: one for one in judge(load(partial(tmp_path / "whole", (), official=True)))}
-    part = {one.claim: one for one in judge(load(partial(tmp_path / "part", official=True)))}
-    changed = [claim for claim in whole if whole[claim].verdict != part[claim].verdict]
+    complete = judge(load(partial(tmp_path / "complete", (), official=True)))
+    part = {verdict.claim: verdict for verdict in judge(load(partial(tmp_path / "part", official=True)))}
+    changed = [verdict.claim for verdict in complete if verdict.verdict != part[verdict.claim].verdict]
     assert changed
     assert all(part[claim].verdict == "not tested" for claim in changed)
-    assert not any(one.verdict != "not tested" and "tile" in (one.evidence or "") for one in part.values())
+    tested = [verdict for verdict in part.values() if verdict.verdict != "not tested"]
+    assert not any("tile" in (verdict.evidence or "") for verdict in tested)
 
 
-def test_what_is_missing_is_no_regression_but_not_tested(tmp_path: Path) -> None:
+def test_missing_cells_are_not_tested_instead_of_a_regression(tmp_path: Path) -> None:
     baseline = tmp_path / "baseline.json"
-    accept(partial(tmp_path / "whole", ()), baseline)
+    accept(partial(tmp_path / "complete", ()), baseline)
     table = compare(partial(tmp_path / "part"), baseline)
     assert set(table[table["cell"].isin(GONE)]["verdict"]) == {"not tested"}
     assert set(table[~table["cell"].isin(GONE)]["verdict"]) == {"ok"}
 
 
 @pytest.mark.parametrize("make", [accept, accept_verdicts])
-def test_a_partial_report_becomes_no_baseline(tmp_path: Path, make) -> None:
+def test_a_partial_report_is_refused_as_baseline(tmp_path: Path, make) -> None:
     with pytest.raises(ReproError, match="cells are missing"):
         make(partial(tmp_path), tmp_path / "baseline.json")
     assert not (tmp_path / "baseline.json").exists()

@@ -37,35 +37,38 @@ def test_a_small_study_has_no_summary(tmp_path: Path) -> None:
     assert summary(small.results) is None
 
 
-def test_a_grid_holds_the_mean_over_seeds_and_at_its_end_over_categories(inputs: Inputs) -> None:
-    found = summary(inputs.results)
-    assert found is not None
-    grid = found["grids"][0]
+def test_a_grid_has_means_over_seeds_and_at_its_end_over_categories(inputs: Inputs) -> None:
+    section = summary(inputs.results)
+    assert section is not None
+    grid = section.grids[0]
     cells = inputs.results.cells
     values = [cells[f"patchcore/category03/seed{seed}"].metrics.image_auroc for seed in SEEDS]
-    stat = grid["rows"][3]["entries"][1]["stat"]
+    stat = grid.rows[3].entries[1].stat
+    assert stat is not None
     assert stat.mean == pytest.approx(sum(values) / 5)
     assert stat.half_range == pytest.approx((max(values) - min(values)) / 2)
-    every = [cell.metrics.image_auroc for cell in cells.values() if cell.variant == "patchcore"]
-    assert grid["means"][1]["stat"].mean == pytest.approx(sum(every) / len(every))
+    aurocs = [cell.metrics.image_auroc for cell in cells.values() if cell.variant == "patchcore"]
+    mean = grid.means[1].stat
+    assert mean is not None
+    assert mean.mean == pytest.approx(sum(aurocs) / len(aurocs))
 
 
 def test_the_better_model_of_a_row_is_marked(inputs: Inputs) -> None:
-    found = summary(inputs.results)
-    assert found is not None
-    assert [one["best"] for one in found["grids"][0]["rows"][0]["entries"]] == [True, False]
+    section = summary(inputs.results)
+    assert section is not None
+    assert [entry.best for entry in section.grids[0].rows[0].entries] == [True, False]
 
 
-def test_runs_are_told_by_model_with_their_least_and_greatest(inputs: Inputs) -> None:
-    found = summary(inputs.results)
-    assert found is not None
-    efficientad, patchcore = found["runs"]
-    assert (efficientad["cells"], patchcore["cells"]) == (CELLS // 2, CELLS // 2)
-    assert efficientad["patches"] is None
-    assert patchcore["patches"] == [1254]
+def test_runs_are_listed_by_model_with_their_least_and_greatest(inputs: Inputs) -> None:
+    section = summary(inputs.results)
+    assert section is not None
+    efficientad, patchcore = section.runs
+    assert (efficientad.cells, patchcore.cells) == (CELLS // 2, CELLS // 2)
+    assert efficientad.patches is None
+    assert patchcore.patches == (1254,)
 
 
-def test_the_paper_of_many_cells_lists_none_of_them(folder: RunFolder, written: Written) -> None:
+def test_a_paper_of_many_cells_summarises_them(folder: RunFolder, written: Written) -> None:
     for name in ("cells", "raw", "leak"):
         assert len(written.tables[name].rows.splitlines()) - 2 == 2, "a row a model"
         assert f"repro table --study {folder.study} {name}" in written.tables[name].caption
@@ -76,9 +79,9 @@ def test_a_table_that_only_a_large_paper_has_can_be_asked_for(folder: RunFolder)
     assert len(table(folder, "image-auroc").splitlines()) == len(CATEGORIES) + 2
 
 
-def test_what_is_exported_lists_every_cell(inputs: Inputs, written: Written) -> None:
-    every = all_tables(inputs)
-    assert len(every) == len(written.tables)
-    for wanted in ("cells", "raw", "leak"):
-        (found,) = (text for name, text in every.items() if name.endswith(f"-{wanted}.csv"))
-        assert len(found.splitlines()) == CELLS + 1
+def test_exported_tables_list_every_cell(inputs: Inputs, written: Written) -> None:
+    tables = all_tables(inputs)
+    assert len(tables) == len(written.tables)
+    for label in ("cells", "raw", "leak"):
+        (text,) = (text for name, text in tables.items() if name.endswith(f"-{label}.csv"))
+        assert len(text.splitlines()) == CELLS + 1

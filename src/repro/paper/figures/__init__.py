@@ -1,1 +1,1 @@
-"""One module a kind of figure, drawn on `sheet`."""
+"""One module for each kind of figure, drawn on a `sheet.Sheet`."""

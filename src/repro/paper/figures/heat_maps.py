@@ -1,4 +1,4 @@
-"""Heat maps: chosen test images beside what each variant makes of them, on one scale."""
+"""Heat maps: selected test images with the anomaly map of each variant, on one scale."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from repro.errors import ReproError
 from repro.metrics.detection import normalise
-from repro.paper.figures.images import Photograph
+from repro.paper.figures.images import ImageLoader
 from repro.paper.figures.sheet import HEIGHT, MISSING, WIDTH, Picture, Sheet, file_name
 from repro.paper.scope import shown_categories
 from repro.records.figures import FigureRecord
@@ -26,104 +26,115 @@ DASHED = (0, (3, 3))
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What a variant says of one anomalous image."""
+class Prediction:
+    """A variant's anomaly map and score of one image."""
 
-    #: [H, W], normalised: 0.5 is the threshold.
+    #: `[H, W]`, normalised: 0.5 is the threshold.
     map: NDArray[np.float32]
-    #: [H, W]
+    #: Ground truth, `[H, W]`.
     mask: NDArray[np.bool_]
     score: np.float32
     threshold: np.float32
-    #: Where the square that the map shows begins and how long its side is, as shares of the image's side.
+    #: Start and side of the square of the image that the map covers, as shares of the image's side.
     start: float
     share: float
 
     @property
-    def judged(self) -> str:
-        """The image's score beside the threshold, with as many digits as tell them apart."""
-        shown = (f"{self.score:.{digits}g} {{}} {self.threshold:.{digits}g}" for digits in range(3, 10))
-        text = next(
-            (one for one in shown if len(set(one.split(" {} "))) == 2), f"{self.score:.3g} {{}} {self.threshold:.3g}"
-        )
-        # Like anomalib, only what lies above the threshold is called anomalous.
-        return f"{text.format('>')}, found" if self.score > self.threshold else f"{text.format('≤')}, missed"
+    def outcome(self) -> str:
+        """As in anomalib, only a score above the threshold is anomalous."""
+        return "found" if self.score > self.threshold else "missed"
+
+    @property
+    def caption(self) -> str:
+        """Score, threshold and outcome, with enough digits to distinguish the numbers."""
+        digits = next((n for n in range(3, 10) if f"{self.score:.{n}g}" != f"{self.threshold:.{n}g}"), 3)
+        sign = ">" if self.outcome == "found" else "≤"
+        return f"{self.score:.{digits}g} {sign} {self.threshold:.{digits}g}, {self.outcome}"
 
 
-def overview(folder: RunFolder, results: Results, photograph: Photograph) -> Picture:
+def overview(folder: RunFolder, results: Results, load_image: ImageLoader) -> Picture:
     """One image of each category: input, map of each variant, ground truth."""
-    chosen = [one for category in shown_categories(results) for one in _middle(results, category)]
-    rows = {one.category: one for one in chosen}
-    said = "; ".join(f"{one.category}, {one.defect} ({one.image.rsplit('/', 1)[-1]})" for one in rows.values())
+    by_category = {category: _median_of_middle_defect(results, category) for category in shown_categories(results)}
+    chosen = [heat_map for heat_map in by_category.values() if heat_map]
+    parts = [f"{heat_map.category}, {heat_map.defect} ({_file(heat_map)})" for heat_map in chosen]
     alt = (
         f"Input, anomaly map of {', '.join(results.names.values())}, and ground truth of one image of each category: "
-        f"{said}."
+        f"{'; '.join(parts)}."
     )
     record = FigureRecord(file="heat-maps.jpg", kind="heat_maps", alt=alt)
-    return record, partial(_overview, folder, results, list(rows.values()), photograph)
+    return record, partial(_overview, folder, results, chosen, load_image)
 
 
-def _middle(results: Results, category: str) -> list[HeatMap]:
-    """Of the defect type in the middle of the alphabet, the image of median rank."""
-    found = sorted(
-        (heat_map for heat_map in results.heat_maps if (heat_map.category, heat_map.place) == (category, "median")),
-        key=lambda one: one.defect,
+def _median_of_middle_defect(results: Results, category: str) -> HeatMap | None:
+    """The image of median rank, of the defect type in the middle of the alphabet; None without heat maps."""
+    heat_maps = [heat_map for heat_map in results.heat_maps if heat_map.category == category]
+    medians = sorted(
+        (heat_map for heat_map in heat_maps if heat_map.place == "median"), key=lambda heat_map: heat_map.defect
     )
-    return found[len(found) // 2 :][:1]
+    return medians[len(medians) // 2] if medians else None
 
 
-def heat_maps(folder: RunFolder, results: Results, category: str, photograph: Photograph) -> Iterator[Picture]:
-    """A sheet of a category: of each defect type two images with the map of each variant."""
+def _file(heat_map: HeatMap) -> str:
+    return heat_map.image.rsplit("/", 1)[-1]
+
+
+def heat_maps(folder: RunFolder, results: Results, category: str, load_image: ImageLoader) -> Iterator[Picture]:
+    """A sheet of a category: two images of each defect type with the map of each variant."""
     chosen = [heat_map for heat_map in results.heat_maps if heat_map.category == category and heat_map.place in PLACES]
     if not chosen:
         return
-    said = "; ".join(f"{one.defect}, {one.place}: {one.image.rsplit('/', 1)[-1]}" for one in chosen)
+    parts = [f"{heat_map.defect}, {heat_map.place}: {_file(heat_map)}" for heat_map in chosen]
     alt = (
         f"Input and anomaly map of {', '.join(results.names.values())} of two {category} images of each defect type, "
-        f"with the outline of the ground truth, image score and threshold. {said}."
+        f"with the outline of the ground truth, image score and threshold. {'; '.join(parts)}."
     )
     record = FigureRecord(
         file=file_name("heat-maps", category, suffix="jpg"), kind="heat_maps", alt=alt, category=category
     )
-    yield record, partial(_pairs, folder, results, category, chosen, photograph)
+    yield record, partial(_pairs, folder, results, category, chosen, load_image)
 
 
-def see(folder: RunFolder, results: Results, variant: str, category: str, wanted: set[str]) -> dict[str, Seen]:
-    """What the first seed of a variant says of the wanted images: nothing where that cell is missing.
+def predictions_of(
+    folder: RunFolder, results: Results, variant: str, category: str, images: set[str]
+) -> dict[str, Prediction]:
+    """The predictions of a variant's first seed, by image; empty where that cell is missing.
 
-    ReproError where it was not asked.
+    Raises ReproError where the cell holds no prediction for an image.
     """
     cell = Cell(variant, category, results.seeds(variant)[0])
     if cell.key not in results.cells:
         return {}
     path = folder.cell(cell) / "predictions.npz"
-    predictions = load(path)
-    rows = {str(image): row for row, image in enumerate(predictions.images)}
-    if missing := sorted(wanted - set(rows)):
+    stored = load(path)
+    rows = {str(image): row for row, image in enumerate(stored.images)}
+    if missing := sorted(images - set(rows)):
         raise ReproError(f"holds no prediction for {missing[0]}", where=path, hint="run `nox -s evaluate` again")
     thresholds = results.cells[cell.key].thresholds
-    maps = normalise(predictions.maps, thresholds.pixel)
+    maps = normalise(stored.maps, thresholds.pixel)
     side = results.study.image_size
     crop = results.variants[variant].settings.get("center_crop") or side
     return {
-        image: Seen(
+        image: Prediction(
             map=maps[rows[image]].copy(),
-            mask=predictions.masks[rows[image]].copy(),
-            score=predictions.scores[rows[image]],
+            mask=stored.masks[rows[image]].copy(),
+            score=stored.scores[rows[image]],
             threshold=np.float32(thresholds.image),
             # Rounded to whole pixels, as torchvision crops.
             start=round((side - crop) / 2) / side,
             share=crop / side,
         )
-        for image in wanted
+        for image in images
     }
 
 
-def _all_see(folder: RunFolder, results: Results, category: str, wanted: set[str]) -> dict[str, dict[str, Seen]]:
-    return {name: see(folder, results, variant, category, wanted) for variant, name in results.names.items()}
+def _all_predictions(
+    folder: RunFolder, results: Results, category: str, images: set[str]
+) -> list[dict[str, Prediction]]:
+    """Of each variant."""
+    return [predictions_of(folder, results, variant, category, images) for variant in results.variants]
 
 
-def _overview(folder: RunFolder, results: Results, chosen: list[HeatMap], photograph: Photograph) -> Sheet:
+def _overview(folder: RunFolder, results: Results, chosen: list[HeatMap], load_image: ImageLoader) -> Sheet:
     label, gap, caption, top, scale = 0.5, 0.15, 0.5, 0.5, 1.9
     columns = ["input", *results.names.values(), "ground truth"]
     free = WIDTH - label - scale
@@ -134,26 +145,29 @@ def _overview(folder: RunFolder, results: Results, chosen: list[HeatMap], photog
     for x, name in zip(places, columns, strict=True):
         sheet.text(x + side / 2, top - 0.1, name, side, 8, va="bottom")
     cropped = False
-    for row, one in enumerate(chosen):
+    for row, heat_map in enumerate(chosen):
         y = top + row * (side + caption)
-        seen = [views.get(one.image) for views in _all_see(folder, results, one.category, {one.image}).values()]
-        sheet.text(left - 0.28, y + side / 2, f"{one.category}, {one.defect}", side, 8, rotation=90, va="center")
-        cropped |= _row(sheet, places[:-1], y, side, one.image, seen, photograph)
-        _place(sheet, places[-1], y, side, _widest(seen), _widest(seen).mask, "gray")
+        by_variant = _all_predictions(folder, results, heat_map.category, {heat_map.image})
+        predictions = [by_image.get(heat_map.image) for by_image in by_variant]
+        words = f"{heat_map.category}, {heat_map.defect}"
+        sheet.text(left - 0.28, y + side / 2, words, side, 8, rotation=90, va="center")
+        cropped |= _row(sheet, places[:-1], y, side, heat_map.image, predictions, load_image)
+        widest = _widest(predictions)
+        _place(sheet, places[-1], y, side, widest, widest.mask, "gray")
     _colour_bar(sheet, places[-1] + side + 0.35, top, min(2 * side + caption, sheet.height - top - 1))
     _legend(sheet, cropped=cropped)
     return sheet
 
 
-def _pairs(folder: RunFolder, results: Results, category: str, chosen: list[HeatMap], photograph: Photograph) -> Sheet:
+def _pairs(folder: RunFolder, results: Results, category: str, chosen: list[HeatMap], load_image: ImageLoader) -> Sheet:
     label, gap, between, caption, top, scale = 0.4, 0.08, 0.35, 0.4, 1.15, 1.45
     columns = ["input", *results.names.values()]
-    defects = list(dict.fromkeys(one.defect for one in chosen))
+    defects = list(dict.fromkeys(heat_map.defect for heat_map in chosen))
     free = WIDTH - label - scale - between
     side = min(free / (2 * len(columns)) - gap, (HEIGHT - top - 1) / len(defects) - caption, 2.6)
     block = len(columns) * (side + gap)
     left = label + (free - 2 * block) / 2
-    seen = _all_see(folder, results, category, {one.image for one in chosen})
+    by_variant = _all_predictions(folder, results, category, {heat_map.image for heat_map in chosen})
     sheet = Sheet(top + len(defects) * (side + caption) + 0.5)
     cropped = False
     for half, (place, words) in enumerate(PLACES.items()):
@@ -161,16 +175,16 @@ def _pairs(folder: RunFolder, results: Results, category: str, chosen: list[Heat
         places = [start + column * (side + gap) for column in range(len(columns))]
         sheet.text(start + block / 2, 0.1, f"image {words}", block, 8)
         for x, name in zip(places, columns, strict=True):
-            # What distinguishes variants of a model is on a line of its own.
+            # What distinguishes variants of a model gets its own line.
             first, _, rest = name.partition(" (")
             sheet.text(x + side / 2, top - (0.38 if rest else 0.08), first, side, 7, va="bottom")
             sheet.text(x + side / 2, top - 0.08, f"({rest}" if rest else "", side, 7, va="bottom")
-        for one in (one for one in chosen if one.place == place):
-            y = top + defects.index(one.defect) * (side + caption)
+        for heat_map in (heat_map for heat_map in chosen if heat_map.place == place):
+            y = top + defects.index(heat_map.defect) * (side + caption)
             if not half:
-                sheet.text(left - 0.2, y + side / 2, one.defect, side + caption, 7, rotation=90, va="center")
-            views = [views.get(one.image) for views in seen.values()]
-            cropped |= _row(sheet, places, y, side, one.image, views, photograph, short=True)
+                sheet.text(left - 0.2, y + side / 2, heat_map.defect, side + caption, 7, rotation=90, va="center")
+            predictions = [by_image.get(heat_map.image) for by_image in by_variant]
+            cropped |= _row(sheet, places, y, side, heat_map.image, predictions, load_image, short=True)
     _colour_bar(sheet, left + 2 * block + between + 0.15, top, min(3 * side, sheet.height - top - 1))
     _legend(sheet, cropped=cropped)
     return sheet
@@ -182,34 +196,35 @@ def _row(
     y: float,
     side: float,
     image: str,
-    seen: list[Seen | None],
-    photograph: Photograph,
+    predictions: list[Prediction | None],
+    load_image: ImageLoader,
     *,
     short: bool = False,
 ) -> bool:
-    """An image and its maps, side by side; whether a map shows a crop of it. In short, scores are left out."""
-    sheet.image(places[0], y, side, side, photograph(image))
+    """Draw an image and its maps; return whether a map covers only a crop. With `short`, captions have no scores."""
+    sheet.image(places[0], y, side, side, load_image(image))
     sheet.text(places[0] + side / 2, y + side + 0.06, image.rsplit("/", 1)[-1], side)
-    for x, view in zip(places[1:], seen, strict=True):
-        if view is None:
+    for x, prediction in zip(places[1:], predictions, strict=True):
+        if prediction is None:
             sheet.square(x, y, side, "0.5", facecolor=OUTSIDE, linewidth=0.5, zorder=0.5)
             sheet.text(x + side / 2, y + side / 2, MISSING, side, 8, va="center")
             continue
-        _place(sheet, x, y, side, view, view.map, MAP_COLOURS)
-        sheet.text(x + side / 2, y + side + 0.06, view.judged.split(", ")[-1] if short else view.judged, side)
-        if view.share < 1:
-            corner = (places[0] + view.start * side, y + view.start * side)
-            sheet.square(*corner, view.share * side, "black", linewidth=0.9)
-            sheet.square(*corner, view.share * side, "white", linewidth=0.9, linestyle=DASHED)
-    for x, view in zip(places, [_widest(seen), *seen], strict=True):
-        if view is not None:
-            _outline(sheet, x, y, side, _widest(seen))
-    return any(view.share < 1 for view in seen if view)
+        _place(sheet, x, y, side, prediction, prediction.map, MAP_COLOURS)
+        sheet.text(x + side / 2, y + side + 0.06, prediction.outcome if short else prediction.caption, side)
+        if prediction.share < 1:
+            corner = (places[0] + prediction.start * side, y + prediction.start * side)
+            sheet.square(*corner, prediction.share * side, "black", linewidth=0.9)
+            sheet.square(*corner, prediction.share * side, "white", linewidth=0.9, linestyle=DASHED)
+    widest = _widest(predictions)
+    for x, prediction in zip(places, [widest, *predictions], strict=True):
+        if prediction is not None:
+            _outline(sheet, x, y, side, widest)
+    return any(prediction.share < 1 for prediction in predictions if prediction)
 
 
-def _widest(seen: list[Seen | None]) -> Seen:
-    """Of the maps that are there the one that shows most; a heat map is chosen only where there is one."""
-    return max((view for view in seen if view), key=lambda view: view.share)
+def _widest(predictions: list[Prediction | None]) -> Prediction:
+    """The prediction whose map covers most of the image; images with heat maps have at least one."""
+    return max(filter(None, predictions), key=lambda prediction: prediction.share)
 
 
 def _legend(sheet: Sheet, *, cropped: bool) -> None:
@@ -220,27 +235,32 @@ def _legend(sheet: Sheet, *, cropped: bool) -> None:
     sheet.legend(sheet.height - 0.25, handles)
 
 
-def _place(sheet: Sheet, x: float, y: float, side: float, view: Seen, values: NDArray[Any], colours: str) -> None:
-    """Show values where the view's square lies in the image."""
+def _place(
+    sheet: Sheet, x: float, y: float, side: float, prediction: Prediction, values: NDArray[Any], colours: str
+) -> None:
+    """Draw values in the square of the image that the map covers."""
     sheet.square(x, y, side, "0.5", facecolor=OUTSIDE, linewidth=0.5, zorder=0.5)
-    shown = view.share * side
-    sheet.image(x + view.start * side, y + view.start * side, shown, shown, values, colours)
+    shown = prediction.share * side
+    sheet.image(x + prediction.start * side, y + prediction.start * side, shown, shown, values, colours)
 
 
-def _outline(sheet: Sheet, x: float, y: float, side: float, view: Seen) -> None:
-    if not view.mask.any():
+def _outline(sheet: Sheet, x: float, y: float, side: float, prediction: Prediction) -> None:
+    if not prediction.mask.any():
         return
-    # Padded, so that a defect at the border is closed there.
-    steps = [view.start * side + (np.arange(-1, n + 1) + 0.5) * view.share * side / n for n in view.mask.shape]
+    # Padded, so that the outline of a defect at the border is closed.
+    steps = [
+        prediction.start * side + (np.arange(-1, n + 1) + 0.5) * prediction.share * side / n
+        for n in prediction.mask.shape
+    ]
     for colour, width in (("black", 1.3), (OUTLINE, 0.7)):
-        look = {"levels": [0.5], "colors": colour, "linewidths": width, "zorder": 2}
-        sheet.axes.contour(x + steps[1], y + steps[0], np.pad(view.mask, 1).astype(float), **look)
+        style = {"levels": [0.5], "colors": colour, "linewidths": width, "zorder": 2}
+        sheet.axes.contour(x + steps[1], y + steps[0], np.pad(prediction.mask, 1).astype(float), **style)
 
 
 def _colour_bar(sheet: Sheet, x: float, y: float, height: float) -> None:
     sheet.image(x, y, 0.28, height, np.linspace(1, 0, 256)[:, None], MAP_COLOURS)
     for value, label in ((0, "0"), (0.5, "0.5: threshold"), (1, "1")):
-        turned = {"rotation": 90} if value == 0.5 else {}
-        sheet.text(x + 0.42, y + (1 - value) * height, label, height, ha="left", va="center", **turned)
+        rotation = 90 if value == 0.5 else 0
+        sheet.text(x + 0.42, y + (1 - value) * height, label, height, ha="left", va="center", rotation=rotation)
     sheet.text(x + 0.95, y + height / 2, "normalised anomaly map", height, ha="left", va="center", rotation=90)
     sheet.axes.plot([x, x + 0.36], [y + height / 2] * 2, color="white", linewidth=0.8, zorder=3)

@@ -1,4 +1,4 @@
-"""Images: the test images of a study as its models are shown them."""
+"""Images: a study's test images, resized as for its models."""
 
 from collections.abc import Callable
 
@@ -8,17 +8,20 @@ from repro.errors import ReproError
 from repro.records.results import Results
 from repro.runs import RunFolder, read_root
 
-#: From the name of an image to the image.
-Photograph = Callable[[str], Image.Image]
+#: Loads an image by name.
+ImageLoader = Callable[[str], Image.Image]
 
 
-def photographs(folder: RunFolder, results: Results) -> Photograph:
-    """How to get the images: in colour, resized, before any crop; ReproError where one is missing."""
+def image_loader(folder: RunFolder, results: Results) -> ImageLoader:
+    """A function that loads test images: in colour, resized, before any crop.
+
+    It raises ReproError where an image is missing.
+    """
     published = results.data.source == "published"
     root = folder.recovered_images if published else read_root(folder, hint="run `nox -s evaluate` to make it")
     side = results.study.image_size
 
-    def photograph(name: str) -> Image.Image:
+    def load_image(name: str) -> Image.Image:
         try:
             with Image.open(root / name) as image:
                 return image.convert("RGB").resize((side, side), Image.Resampling.BILINEAR)
@@ -26,4 +29,4 @@ def photographs(folder: RunFolder, results: Results) -> Photograph:
             reason = error.strerror or str(error)
             raise ReproError(reason, where=root / name, hint="restore the image, or run the study again") from None
 
-    return photograph
+    return load_image

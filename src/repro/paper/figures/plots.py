@@ -1,4 +1,4 @@
-"""Plots: what results.json says of scores, as lines and dots."""
+"""Plots: the scores of results.json, as lines and dots."""
 
 import math
 from collections.abc import Sequence
@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from repro.data.layout import GOOD
-from repro.paper.figures.sheet import HEIGHT, LOOKS, MISSING, SIZE, WIDTH, Picture, Sheet, drawable
+from repro.paper.cells import cells_of, first_cell
+from repro.paper.figures.sheet import HEIGHT, LINE_STYLES, MISSING, SIZE, WIDTH, Picture, Sheet, drawable
 from repro.paper.scope import shown_categories
 from repro.records.costs import Bench, CostPair
 from repro.records.figures import FigureRecord
 from repro.records.results import CellRecord, Results
-from repro.runs import Cell
 
-#: The published metrics: title of the panel.
+#: Title of the panel of each published metric.
 METRICS = {
     "image_auroc": "image AUROC",
     "image_f1": "image F1",
@@ -30,20 +30,22 @@ NORMAL, ANOMALOUS = ("normal", "#0072B2", "o"), ("anomalous", "#D55E00", "x")
 
 
 def metric_dots(results: Results) -> Picture:
-    """The four published metrics by category, a mark a variant: mean over seeds, a line from least to greatest."""
-    said = [
-        f"{name}, {category}: " + _means(results, v, category)
-        for v, name in results.names.items()
+    """The four published metrics by category: marks at the mean over seeds, lines from least to greatest."""
+    parts = [
+        f"{name}, {category}: " + _means(results, variant, category)
+        for variant, name in results.names.items()
         for category in results.study.categories
     ]
-    alt = f"Four panels of dots, one a metric, from 0 to 1, by category and model. {'; '.join(said)}."
+    alt = f"Four panels of dots, one a metric, from 0 to 1, by category and model. {'; '.join(parts)}."
     return FigureRecord(file="metrics.svg", kind="metrics", alt=alt), partial(_metric_dots, results)
 
 
 def _means(results: Results, variant: str, category: str) -> str:
-    if not _values(results, variant, category, "image_auroc"):
+    if not cells_of(results, variant, category):
         return MISSING
-    return ", ".join(f"{title} {fmean(_values(results, variant, category, m)):.3f}" for m, title in METRICS.items())
+    return ", ".join(
+        f"{title} {fmean(_values(results, variant, category, metric)):.3f}" for metric, title in METRICS.items()
+    )
 
 
 def _metric_dots(results: Results) -> Sheet:
@@ -64,14 +66,14 @@ def _metric_dots(results: Results) -> Sheet:
             if not column:
                 middle = 0.55 + (row + 0.5) * step
                 sheet.text(left - 0.25, middle, category, left - 0.35, 8, ha="right", va="center")
-            for place, (variant, look) in enumerate(zip(names, _looks(names), strict=True)):
+            for place, (variant, style) in enumerate(zip(names, _styles(names), strict=True)):
                 values = _values(results, variant, category, metric)
                 y = row + (place - (len(names) - 1) / 2) * apart / step
                 if not values:
-                    axes.text(0.5, y, MISSING, size=SIZE - 1, color=look["color"], ha="center", va="center")
+                    axes.text(0.5, y, MISSING, size=SIZE - 1, color=style["color"], ha="center", va="center")
                     continue
-                axes.plot([min(values), max(values)], [y, y], color=look["color"], linewidth=1.2, clip_on=False)
-                axes.plot([fmean(values)], [y], linestyle="", markersize=4.5, clip_on=False, zorder=3, **_dot(look))
+                axes.plot([min(values), max(values)], [y, y], color=style["color"], linewidth=1.2, clip_on=False)
+                axes.plot([fmean(values)], [y], linestyle="", markersize=4.5, clip_on=False, zorder=3, **_dot(style))
     sheet.legend(sheet.height - 0.28, _legend(names, lines=False))
     return sheet
 
@@ -79,47 +81,47 @@ def _metric_dots(results: Results) -> Sheet:
 def distributions(results: Results) -> Picture:
     """Every test image's score by variant and category, with the threshold."""
     names = results.names
-    said = []
+    parts = []
     for variant, name in names.items():
         for category in shown_categories(results):
-            cell = _first(results, variant, category)
+            cell = first_cell(results, variant, category)
             if cell is None:
-                said.append(f"{name}, {category}: {MISSING}")
+                parts.append(f"{name}, {category}: {MISSING}")
                 continue
             missed = sum(not cell.calls_anomalous(score) for score in cell.scores if score.defect != GOOD)
             false = sum(cell.calls_anomalous(score) for score in cell.scores if score.defect == GOOD)
-            said.append(f"{name}, {category}: {missed} anomalous at or below the threshold, {false} normal above")
-    alt = f"Scores of normal and of anomalous test images on two lines, with the threshold. {'; '.join(said)}."
+            parts.append(f"{name}, {category}: {missed} anomalous at or below the threshold, {false} normal above")
+    alt = f"Scores of normal and of anomalous test images on two lines, with the threshold. {'; '.join(parts)}."
     return FigureRecord(file="distributions.svg", kind="distributions", alt=alt), partial(_distributions, results)
 
 
 def _distributions(results: Results) -> Sheet:
     rows = [(category, *pair) for category in shown_categories(results) for pair in results.names.items()]
     columns = min(len(results.names), 3) or 1
-    left, top, gap, high = 0.2, 0.45, 0.35, 1.0
-    wide = (WIDTH - left - 0.2) / columns - gap
-    step = high + 0.95
+    left, top, gap, height = 0.2, 0.45, 0.35, 1.0
+    width = (WIDTH - left - 0.2) / columns - gap
+    step = height + 0.95
     lines = -(-len(rows) // columns)
     sheet = Sheet(top + lines * step + 0.25)
     for index, (category, variant, name) in enumerate(rows):
-        x, y = left + index % columns * (wide + gap), top + index // columns * step
-        sheet.text(x, y - 0.36, f"{category}, {name}", wide, 7.5, ha="left")
-        cell = _first(results, variant, category)
+        x, y = left + index % columns * (width + gap), top + index // columns * step
+        sheet.text(x, y - 0.36, f"{category}, {name}", width, 7.5, ha="left")
+        cell = first_cell(results, variant, category)
         if cell is None:
-            sheet.text(x + wide / 2, y + high / 2, MISSING, wide, 7.5, va="center")
+            sheet.text(x + width / 2, y + height / 2, MISSING, width, 7.5, va="center")
             continue
         threshold = cell.thresholds.image
         values = [score.score for score in cell.scores] + [threshold]
         pad = (max(values) - min(values) or 1) * 0.04
-        axes = sheet.plot(x, y, wide, high, xlim=(min(values) - pad, max(values) + pad), ylim=(-0.5, 1.5), yticks=[])
+        axes = sheet.plot(x, y, width, height, xlim=(min(values) - pad, max(values) + pad), ylim=(-0.5, 1.5), yticks=[])
         axes.spines["left"].set_visible(False)
         axes.locator_params(axis="x", nbins=5)
         axes.axvline(threshold, color="0.1", linewidth=1)
         for lane, (_, colour, marker) in ((1, NORMAL), (0, ANOMALOUS)):
             shown = [score.score for score in cell.scores if (score.defect == GOOD) == bool(lane)]
-            look: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 4, "markeredgewidth": 0.8}
+            style: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 4, "markeredgewidth": 0.8}
             face: dict[str, Any] = {"markerfacecolor": "none"} if lane else {}
-            axes.plot(shown, [lane] * len(shown), linestyle="", alpha=0.8, **look, **face)
+            axes.plot(shown, [lane] * len(shown), linestyle="", alpha=0.8, **style, **face)
     marks = [
         Line2D([], [], linestyle="", color=colour, marker=marker, markersize=4, markerfacecolor="none", label=label)
         for label, colour, marker in (NORMAL, ANOMALOUS)
@@ -129,17 +131,21 @@ def _distributions(results: Results) -> Sheet:
 
 
 def curves(results: Results) -> Picture:
-    """ROC and precision-recall curves of the image scores, by category, a line a variant."""
+    """ROC and precision-recall curves of the image scores, by category, a line for each variant."""
     names = results.names
-    said = [
-        f"{name}, {category}: "
-        + (f"AUROC {c.metrics.image_auroc:.3f}, average precision {c.metrics.image_ap:.3f}" if c else MISSING)
+    parts = [
+        f"{name}, {category}: {_areas(first_cell(results, variant, category))}"
         for category in shown_categories(results)
         for variant, name in names.items()
-        for c in [_first(results, variant, category)]
     ]
-    alt = f"ROC and precision-recall curves of the image scores, one pair a category. {'; '.join(said)}."
+    alt = f"ROC and precision-recall curves of the image scores, one pair a category. {'; '.join(parts)}."
     return FigureRecord(file="curves.svg", kind="curves", alt=alt), partial(_curves, results)
+
+
+def _areas(cell: CellRecord | None) -> str:
+    if cell is None:
+        return MISSING
+    return f"AUROC {cell.metrics.image_auroc:.3f}, average precision {cell.metrics.image_ap:.3f}"
 
 
 def _curves(results: Results) -> Sheet:
@@ -165,16 +171,16 @@ def _curves(results: Results) -> Sheet:
                 axes.set_ylabel(words[1], size=SIZE, labelpad=1)
             if not row:
                 axes.plot([0, 1], [0, 1], color="0.75", linewidth=0.6)
-            for place, (variant, look) in enumerate(zip(results.names, _looks(results.names), strict=True)):
-                cell = _first(results, variant, category)
+            for place, (variant, style) in enumerate(zip(results.names, _styles(results.names), strict=True)):
+                cell = first_cell(results, variant, category)
                 if cell is None:
-                    look = {"size": SIZE - 1, "color": look["color"], "ha": "center"}
-                    axes.text(0.5, 0.1 + 0.12 * place, f"{results.names[variant]}: {MISSING}", **look)
+                    style = {"size": SIZE - 1, "color": style["color"], "ha": "center"}
+                    axes.text(0.5, 0.1 + 0.12 * place, f"{results.names[variant]}: {MISSING}", **style)
                     continue
                 truth, scores = _truth(cell)
                 if len(set(truth.tolist())) < 2:
                     continue
-                line = {"color": look["color"], "linestyle": look["dashes"], "linewidth": 1.3, "clip_on": False}
+                line = {"color": style["color"], "linestyle": style["dashes"], "linewidth": 1.3, "clip_on": False}
                 if row:
                     precision, recall, _ = precision_recall_curve(truth, scores)
                     axes.plot(recall, precision, drawstyle="steps-post", **line)
@@ -185,12 +191,12 @@ def _curves(results: Results) -> Sheet:
 
 
 def growth(bench: Bench) -> Picture:
-    """How the time to select a coreset grows with the patches, anomalib's beside ours and that of the plain product."""
-    pairs = sorted((pair for pair in bench.pairs if pair.points), key=lambda one: one.points or 0)
-    said = "; ".join(
-        f"{one.points} patches: anomalib {one.anomalib_seconds:.3g} s, here {one.seconds:.3g} s" for one in pairs
+    """Time to select a coreset by number of patches: anomalib's, ours, and that of the plain matrix product."""
+    pairs = sorted((pair for pair in bench.pairs if pair.points), key=lambda pair: pair.points or 0)
+    times = "; ".join(
+        f"{pair.points} patches: anomalib {pair.anomalib_seconds:.3g} s, here {pair.seconds:.3g} s" for pair in pairs
     )
-    alt = f"Two rising lines on logarithmic scales, anomalib's steeper and far above ours. {said}."
+    alt = f"Two rising lines on logarithmic scales, anomalib's steeper and far above ours. {times}."
     return FigureRecord(file="cost.svg", kind="cost", alt=alt), partial(_growth, pairs)
 
 
@@ -204,10 +210,10 @@ def _growth(pairs: Sequence[CostPair]) -> Sheet:
         ("plain matrix product", [pair.floor_seconds for pair in pairs]),
     )
     handles = []
-    for (name, seconds), (colour, marker, dashes) in zip(lines, LOOKS, strict=False):
-        look = {"color": colour, "marker": marker, "markersize": 4.5, "linestyle": dashes, "linewidth": 1.3}
-        handles += axes.plot(points, seconds, label=name, **look)
-    axes.set_xticks(points, [f"{one:,}" for one in points])
+    for (name, seconds), (colour, marker, dashes) in zip(lines, LINE_STYLES, strict=False):
+        style = {"color": colour, "marker": marker, "markersize": 4.5, "linestyle": dashes, "linewidth": 1.3}
+        handles += axes.plot(points, seconds, label=name, **style)
+    axes.set_xticks(points, [f"{number:,}" for number in points])
     low, high = (math.floor(math.log10(edge)) for edge in axes.get_ylim())
     axes.set_yticks([10.0**power for power in range(low + 1, high + 1)])
     axes.yaxis.set_major_formatter("{x:g}")
@@ -223,27 +229,22 @@ def _truth(cell: CellRecord) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     return truth, np.array([score.score for score in cell.scores])
 
 
-def _first(results: Results, variant: str, category: str) -> CellRecord | None:
-    return results.cells.get(Cell(variant, category, results.seeds(variant)[0]).key)
-
-
 def _values(results: Results, variant: str, category: str, metric: str) -> list[float]:
-    keys = [Cell(variant, category, seed).key for seed in results.seeds(variant)]
-    return [getattr(results.cells[key].metrics, metric) for key in keys if key in results.cells]
+    return [getattr(cell.metrics, metric) for cell in cells_of(results, variant, category)]
 
 
-def _looks(names: dict[str, str]) -> list[dict[str, Any]]:
+def _styles(names: dict[str, str]) -> list[dict[str, Any]]:
     kinds: Sequence[str] = ("color", "marker", "dashes")
-    return [dict(zip(kinds, LOOKS[index % len(LOOKS)], strict=True)) for index in range(len(names))]
+    return [dict(zip(kinds, LINE_STYLES[index % len(LINE_STYLES)], strict=True)) for index in range(len(names))]
 
 
-def _dot(look: dict[str, Any]) -> dict[str, Any]:
-    return {"color": look["color"], "marker": look["marker"], "markeredgecolor": "white", "markeredgewidth": 0.4}
+def _dot(style: dict[str, Any]) -> dict[str, Any]:
+    return {"color": style["color"], "marker": style["marker"], "markeredgecolor": "white", "markeredgewidth": 0.4}
 
 
 def _legend(names: dict[str, str], *, lines: bool) -> list[Line2D]:
-    made = []
-    for name, look in zip(names.values(), _looks(names), strict=True):
-        way = {"linestyle": look["dashes"], "linewidth": 1.3, "color": look["color"]}
-        made.append(Line2D([], [], label=drawable(name), **(way if lines else {"linestyle": "", **_dot(look)})))
-    return made
+    handles = []
+    for name, style in zip(names.values(), _styles(names), strict=True):
+        line = {"linestyle": style["dashes"], "linewidth": 1.3, "color": style["color"]}
+        handles.append(Line2D([], [], label=drawable(name), **(line if lines else {"linestyle": "", **_dot(style)})))
+    return handles

@@ -1,4 +1,4 @@
-"""A receptive field on an image."""
+"""Receptive field: one drawn on a test image."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -6,7 +6,7 @@ from typing import Any
 
 from matplotlib.patches import FancyArrowPatch
 
-from repro.paper.figures.images import Photograph
+from repro.paper.figures.images import ImageLoader
 from repro.paper.figures.sheet import SIZE, Picture, Sheet
 from repro.records.figures import FigureRecord
 from repro.records.receptive_field import NetworkRecord
@@ -15,8 +15,8 @@ from repro.records.results import Results
 FIELD, NEXT = "#0072B2", "#D55E00"
 
 
-def receptive_field(results: Results, photograph: Photograph) -> Iterator[Picture]:
-    """The window of an output pixel of the small network on an image, and how the next one lies to it."""
+def receptive_field(results: Results, load_image: ImageLoader) -> Iterator[Picture]:
+    """The window of an output pixel of the small network on a test image, and the window of the next one."""
     network = results.receptive_field.networks.get("small")
     if network is None or not network.layers or not results.heat_maps:
         return
@@ -27,18 +27,18 @@ def receptive_field(results: Results, photograph: Photograph) -> Iterator[Pictur
         f"the first window's centre lies {last.start:g} pixels from the border."
     )
     record = FigureRecord(file="receptive-field.svg", kind="receptive_field", alt=alt)
-    yield record, partial(_receptive_field, network, results.receptive_field.input_size, image, photograph)
+    yield record, partial(_receptive_field, network, results.receptive_field.input_size, image, load_image)
 
 
-def _receptive_field(network: NetworkRecord, size: int, image: str, photograph: Photograph) -> Sheet:
+def _receptive_field(network: NetworkRecord, size: int, image: str, load_image: ImageLoader) -> Sheet:
     last = network.layers[-1]
     side, top, left = 6.2, 0.6, 0.7
     sheet = Sheet(side + top + 0.9)
-    # In grey: the windows are what has colours, and a vector file stays small.
-    picture = photograph(image).convert("L").convert("RGB")
+    # In grey, so that only the windows have colours and the vector file is small.
+    picture = load_image(image).convert("L").convert("RGB")
     scale = side / picture.width
     sheet.text(left + side / 2, 0.15, f"the whole image, {size} pixels wide", side, 8)
-    # In their own pixels: a vector file need not hold them enlarged.
+    # Not interpolated: a vector file need not hold enlarged pixels.
     sheet.image(left, top, side, side, picture, interpolation="none")
     field, jump = last.receptive_field, last.jump
     first = last.start - field / 2
@@ -46,7 +46,7 @@ def _receptive_field(network: NetworkRecord, size: int, image: str, photograph: 
     for corner in (first, middle, (last.output - 1) * jump + first):
         _window(sheet, left + corner * scale, top + corner * scale, field * scale, FIELD)
     sheet.text(left + side / 2, top + side + 0.12, "first, middle and last window on the diagonal", side)
-    # The corner of the image that holds the first two windows, enlarged.
+    # The corner of the image with the first two windows, enlarged.
     shown = min(field + 3 * jump + 3, picture.width)
     start, scale = left + side + 1.6, side / shown
     sheet.text(start + side / 2, 0.15, f"its corner, {shown} pixels wide", side, 8)
@@ -71,7 +71,7 @@ def _window(sheet: Sheet, x: float, y: float, side: float, colour: str, dashes: 
 
 
 def _measure(sheet: Sheet, x: float, to_x: float, y: float, words: str) -> None:
-    look: dict[str, Any] = {"linewidth": 1.1, "color": "black", "shrinkA": 0, "shrinkB": 0, "zorder": 5}
-    sheet.axes.add_patch(FancyArrowPatch((x, y), (to_x, y), arrowstyle="|-|", mutation_scale=2.5, **look))
-    look = {"bbox": {"facecolor": "white", "edgecolor": "none", "pad": 1.2, "alpha": 0.9}, "zorder": 6}
-    sheet.text((x + to_x) / 2, y + 0.1, words, 4, SIZE + 0.5, **look)
+    style: dict[str, Any] = {"linewidth": 1.1, "color": "black", "shrinkA": 0, "shrinkB": 0, "zorder": 5}
+    sheet.axes.add_patch(FancyArrowPatch((x, y), (to_x, y), arrowstyle="|-|", mutation_scale=2.5, **style))
+    style = {"bbox": {"facecolor": "white", "edgecolor": "none", "pad": 1.2, "alpha": 0.9}, "zorder": 6}
+    sheet.text((x + to_x) / 2, y + 0.1, words, 4, SIZE + 0.5, **style)

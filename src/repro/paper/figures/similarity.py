@@ -1,4 +1,4 @@
-"""Similarity sheets: what each feature finds for a query, side by side."""
+"""Similarity sheets: a query and its hits by each feature."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -7,42 +7,42 @@ from typing import Any
 from matplotlib.lines import Line2D
 
 from repro.data.layout import GOOD
-from repro.paper.figures.images import Photograph
+from repro.paper.cells import first_key
+from repro.paper.figures.images import ImageLoader
 from repro.paper.figures.sheet import WIDTH, Picture, Sheet, file_name
 from repro.records.figures import FigureRecord
 from repro.records.results import Results
 from repro.records.retrieval import QueryRecord
-from repro.runs import Cell
 
-#: How a hit relates to its query: what the legend says, colour, line style.
+#: How a hit relates to its query: legend, colour, line style.
 SAME_DEFECT = ("same defect type, or both good", "#009E73", "-")
 SAME_LABEL = ("another defect type", "#E69F00", (0, (3, 1)))
 OTHER_LABEL = ("other label (normal or anomalous)", "#CC0066", (0, (1, 1)))
 
 
-def similarity(results: Results, variant: str, category: str, photograph: Photograph) -> Iterator[Picture]:
-    """A sheet for each query shown of a cell: what the published feature and the patch embedding find for it."""
-    found = results.retrieval.get(Cell(variant, category, results.seeds(variant)[0]).key)
-    if found is None:
+def similarity(results: Results, variant: str, category: str, load_image: ImageLoader) -> Iterator[Picture]:
+    """A sheet for each query of a variant's first seed: its hits by the published feature and by patch embedding."""
+    record = results.retrieval.get(first_key(results, variant, category))
+    if record is None:
         return
-    for number, query in enumerate(found.published.queries, 1):
-        same = [
-            other
-            for other in (found.patch_embedding.queries if found.patch_embedding else ())
-            if other.image == query.image
-        ]
-        rows = {"published feature": query} | dict(zip(["patch embedding"], same, strict=False))
-        said = []
-        for feature, asked in rows.items():
-            hits = [f"{hit.defect} {hit.score:.4f}" + _itself(hit.image, query.image, " ({})") for hit in asked.hits]
-            said.append(f"by {feature} {', '.join(hits) or 'none'}")
-        alt = f"{results.names[variant]}, query {query.image} ({query.defect}), and its hits: {'; '.join(said)}."
+    patches = record.patch_embedding.queries if record.patch_embedding else ()
+    for number, query in enumerate(record.published.queries, 1):
+        rows = {"published feature": query}
+        if same := next((other for other in patches if other.image == query.image), None):
+            rows["patch embedding"] = same
+        parts = []
+        for feature, searched in rows.items():
+            hits = [f"{hit.defect} {hit.score:.4f}" + _itself(hit.image, query.image, " ({})") for hit in searched.hits]
+            parts.append(f"by {feature} {', '.join(hits) or 'none'}")
+        alt = f"{results.names[variant]}, query {query.image} ({query.defect}), and its hits: {'; '.join(parts)}."
         file = file_name("similar", variant, category, str(number), suffix="jpg")
-        about = {"variant": variant, "category": category, "query": query.image}
-        yield FigureRecord(file=file, kind="similarity", alt=alt, **about), partial(_sheet, photograph, rows)
+        figure = FigureRecord(
+            file=file, kind="similarity", alt=alt, variant=variant, category=category, query=query.image
+        )
+        yield figure, partial(_sheet, load_image, rows)
 
 
-def _sheet(photograph: Photograph, rows: dict[str, QueryRecord]) -> Sheet:
+def _sheet(load_image: ImageLoader, rows: dict[str, QueryRecord]) -> Sheet:
     label, gap, apart, caption = 0.5, 0.18, 0.3, 1.3
     most = max(1, *(len(query.hits) for query in rows.values()), 1)
     side = min((WIDTH - label - apart) / (most + 1) - gap, 3.0)
@@ -61,7 +61,7 @@ def _sheet(photograph: Photograph, rows: dict[str, QueryRecord]) -> Sheet:
         used.update(relation for *_, relation in shown[1:])
         for column, (first, defect, image, (_, colour, style)) in enumerate(shown):
             x = label + column * (side + gap) + apart * (column > 0)
-            sheet.image(x, y, side, side, photograph(image))
+            sheet.image(x, y, side, side, load_image(image))
             sheet.square(x, y, side, "white", linewidth=2.6)
             sheet.square(x, y, side, colour, linewidth=2.2, linestyle=style, joinstyle="miter", capstyle="butt")
             last = (_itself(image, query.image) if column else "") or image.rsplit("/", 1)[-1]
@@ -76,10 +76,10 @@ def _sheet(photograph: Photograph, rows: dict[str, QueryRecord]) -> Sheet:
     return sheet
 
 
-def _relation(defect: str, asked: str) -> tuple[str, str, Any]:
-    if defect == asked:
+def _relation(defect: str, query: str) -> tuple[str, str, Any]:
+    if defect == query:
         return SAME_DEFECT
-    return OTHER_LABEL if GOOD in (defect, asked) else SAME_LABEL
+    return OTHER_LABEL if GOOD in (defect, query) else SAME_LABEL
 
 
 def _itself(image: str, query: str, form: str = "{}") -> str:

@@ -1,16 +1,16 @@
 """Ablation: the results of ablation studies in, what the paper's section on them prints out."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import permutations
-from typing import Any
 
+from repro.paper.cells import cells_of
 from repro.paper.stat import Stat, mean, stat
 from repro.paper.trace import count, traced
-from repro.records.results import MODEL_NAMES, CellRecord, Results
+from repro.records.results import MODEL_NAMES, DataRecord, Results, VariantRecord
 
 METRICS = ("image_auroc", "image_f1", "pixel_auroc", "pixel_f1", "aupro")
-#: Settings that are asked after, each with its value before the change.
+#: The settings whose effect is shown, each with its value before the change.
 BEFORE = {"pretrained": False, "teacher": "random", "blur": 0.0}
 WORDS = {
     "pretrained": "Pre-training on ImageNet",
@@ -21,10 +21,11 @@ WORDS = {
 
 @dataclass(frozen=True)
 class Contrast:
-    """What one setting did: differences with it less without it, each a mean over categories, by metric."""
+    """The effect of one setting: differences with it less without it, each a mean over categories, by metric."""
 
     model: str
     words: str
+    #: Variants without and with the change.
     without: str
     given: str
     differences: tuple[float, ...]
@@ -33,59 +34,101 @@ class Contrast:
     categories: int
 
 
-def ablations(found: Sequence[Results], paper: Results) -> list[dict[str, Any]]:
-    """One entry an ablation study: its table of means, its contrasts, its table by category. None of a partial one."""
-    return [_ablation(results, paper) for results in found if not results.missing]
+@dataclass(frozen=True)
+class MeansRow:
+    """A variant's metrics, mean over categories; over seeds mean and half the range."""
+
+    name: str
+    weights: str
+    stats: tuple[Stat, ...]
 
 
-def _ablation(results: Results, paper: Results) -> dict[str, Any]:
-    categories = [c for c in results.study.categories if any(cell.category == c for cell in results.cells.values())]
-    same = {name: record.fingerprint for name, record in paper.data.categories.items()}
-    return {
-        "key": results.study.name,
-        "data": results.data,
-        "categories": categories,
-        "category_count": count(categories),
-        "same_images": all(same.get(c) == results.data.categories[c].fingerprint for c in categories),
-        "train": [results.data.categories[c].train for c in categories],
-        "test": [sum(results.data.categories[c].test.values()) for c in categories],
-        "epochs": sorted({c.epochs_run for c in results.cells.values() if _model(results, c) == "efficientad"}),
-        "rows": [
-            {"name": name, "weights": _weights(results, variant), "stats": _means(results, variant, categories)}
+@dataclass(frozen=True)
+class CategoryRow:
+    """A variant's metrics on one category."""
+
+    name: str
+    category: str
+    stats: tuple[Stat, ...]
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """One ablation study."""
+
+    key: str
+    data: DataRecord
+    categories: tuple[str, ...]
+    category_count: int
+    #: Whether its images are those of the paper's own study.
+    same_images: bool
+    #: Images by category.
+    train: tuple[int, ...]
+    test: tuple[int, ...]
+    #: Epochs that EfficientAD ran.
+    epochs: tuple[int, ...]
+    rows: tuple[MeansRow, ...]
+    #: Range over seeds by name of a variant with several, by metric.
+    spread: dict[str, tuple[float, ...]]
+    contrasts: tuple[Contrast, ...]
+    details: tuple[CategoryRow, ...]
+
+
+def ablations(studies: Sequence[Results], paper: Results) -> list[Ablation]:
+    """The complete ablation studies; `paper` are the results of the paper's own study."""
+    return [_ablation(results, paper) for results in studies if not results.missing]
+
+
+def _ablation(results: Results, paper: Results) -> Ablation:
+    cells, records = results.cells.values(), results.data.categories
+    categories = tuple(c for c in results.study.categories if any(cell.category == c for cell in cells))
+    fingerprints = {category: record.fingerprint for category, record in paper.data.categories.items()}
+    means = {variant: _means(results, variant, categories) for variant in results.variants}
+    trained = (cell for cell in cells if results.variants[cell.variant].model == "efficientad")
+    return Ablation(
+        key=results.study.name,
+        data=results.data,
+        categories=categories,
+        category_count=count(categories),
+        same_images=all(fingerprints.get(category) == records[category].fingerprint for category in categories),
+        train=tuple(records[category].train for category in categories),
+        test=tuple(sum(records[category].test.values()) for category in categories),
+        epochs=tuple(sorted({cell.epochs_run for cell in trained if cell.epochs_run is not None})),
+        rows=tuple(
+            MeansRow(name, _weights(results.variants[variant]), means[variant])
             for variant, name in results.names.items()
-        ],
-        "spread": {
-            results.names[variant]: [one.half_range * 2 for one in _means(results, variant, categories)]
-            for variant in results.variants
+        ),
+        spread={
+            name: tuple(value.half_range * 2 for value in means[variant])
+            for variant, name in results.names.items()
             if len(results.seeds(variant)) > 1
         },
-        "contrasts": list(_contrasts(results, categories)),
-        "details": [
-            {"name": name, "category": category, "stats": _means(results, variant, [category])}
+        contrasts=tuple(_contrasts(results, categories)),
+        details=tuple(
+            CategoryRow(name, category, _means(results, variant, [category]))
             for variant, name in results.names.items()
             for category in categories
-        ],
-    }
+        ),
+    )
 
 
-def _contrasts(results: Results, categories: Sequence[str]) -> Iterable[Contrast]:
-    """Pairs of variants of a model whose settings differ in one that is asked after and in nothing else."""
+def _contrasts(results: Results, categories: Sequence[str]) -> Iterator[Contrast]:
+    """Pairs of variants of a model whose settings differ in one of `BEFORE` and in nothing else."""
     for without, given in permutations(results.variants, 2):
-        first, second = (results.variants[name] for name in (without, given))
-        if first.model != second.model:
-            continue
-        keys = [key for key in second.settings if key != "seeds" and first.settings.get(key) != second.settings[key]]
-        if len(keys) != 1 or keys[0] not in BEFORE or first.settings[keys[0]] != BEFORE[keys[0]]:
+        first, second = results.variants[without], results.variants[given]
+        setting = _changed_setting(first, second)
+        if setting is None:
             continue
         before = [_means(results, without, [category]) for category in categories]
         after = [_means(results, given, [category]) for category in categories]
+        # By metric: the values of each category before and after.
         pairs = [
             [(old.mean, new.mean) for old, new in zip(*column, strict=True)]
             for column in zip(zip(*before, strict=True), zip(*after, strict=True), strict=True)
         ]
         yield Contrast(
             model=MODEL_NAMES[first.model],
-            words=WORDS[keys[0]],
+            words=WORDS[setting],
             without=results.names[without],
             given=results.names[given],
             differences=tuple(mean([new - old for old, new in pair]) for pair in pairs),
@@ -94,26 +137,27 @@ def _contrasts(results: Results, categories: Sequence[str]) -> Iterable[Contrast
         )
 
 
-def _means(results: Results, variant: str, categories: Sequence[str]) -> list[Stat]:
-    """Each metric's mean over the categories, and over seeds its mean and half its range."""
-    stats = []
-    for metric in METRICS:
-        by_seed = [
-            mean(
-                [getattr(results.cells[f"{variant}/{category}/seed{seed}"].metrics, metric) for category in categories]
-            )
-            for seed in results.seeds(variant)
-        ]
-        stats.append(stat(by_seed))
-    return stats
+def _changed_setting(first: VariantRecord, second: VariantRecord) -> str | None:
+    """The setting of `BEFORE` that alone was changed; None for any other pair."""
+    if first.model != second.model:
+        return None
+    changed = [key for key, value in second.settings.items() if key != "seeds" and first.settings.get(key) != value]
+    if len(changed) != 1 or changed[0] not in BEFORE:
+        return None
+    return changed[0] if first.settings.get(changed[0]) == BEFORE[changed[0]] else None
 
 
-def _weights(results: Results, variant: str) -> str:
-    settings = results.variants[variant].settings
+def _means(results: Results, variant: str, categories: Sequence[str]) -> tuple[Stat, ...]:
+    """Each metric's mean over the categories, over seeds its mean and half its range."""
+    cells = [cells_of(results, variant, category) for category in categories]
+    by_seed = list(zip(*cells, strict=True))
+    return tuple(
+        stat([mean([getattr(cell.metrics, metric) for cell in seed]) for seed in by_seed]) for metric in METRICS
+    )
+
+
+def _weights(variant: VariantRecord) -> str:
+    settings = variant.settings
     kind = settings.get("teacher") or ("ImageNet" if settings.get("pretrained") else "random")
     blur = f", blur {settings['blur']:g}" if settings.get("blur") else ""
     return f"{settings.get('backbone', 'teacher')}, {kind}{blur}"
-
-
-def _model(results: Results, cell: CellRecord) -> str:
-    return results.variants[cell.variant].model

@@ -1,9 +1,9 @@
-"""Abstract: verdicts and results in, what the first half page says of them out."""
+"""Abstract: verdicts and results in, the findings of the first page out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from repro.paper.cells import cells_of
 from repro.paper.stat import Spread, mean
 from repro.paper.trace import traced
 from repro.records.results import Results
@@ -21,35 +21,56 @@ class Rank:
     name: str
     mean: float
     span: Spread
+    #: The categories with the lowest value, to 4 decimals.
     lowest: tuple[str, ...]
 
 
-def abstract(results: Results, verdicts: Sequence[Verdict]) -> dict[str, Any]:
-    """What was found, in short."""
+@dataclass(frozen=True)
+class Abstract:
+    """Refuted claims other than those on receptive fields, claims not reproduced, and the order of the variants."""
+
+    wrong: tuple[Verdict, ...]
+    more_wrong: int
+    missed: tuple[Verdict, ...]
+    more_missed: int
+    #: By metric.
+    ranks: dict[str, list[Rank]]
+
+
+def abstract(results: Results, verdicts: Sequence[Verdict]) -> Abstract:
+    """Select the findings of the first page."""
     wrong = [verdict for verdict in verdicts if verdict.verdict == "refuted" and not verdict.claim.startswith("rf-")]
     missed = [verdict for verdict in verdicts if verdict.verdict == "not reproduced"]
-    return {
-        "wrong": wrong[:MOST_NAMED],
-        "more_wrong": traced(max(len(wrong) - MOST_NAMED, 0), [one.verdict for one in wrong]),
-        "missed": missed[:MOST_NAMED],
-        "more_missed": traced(max(len(missed) - MOST_NAMED, 0), [one.verdict for one in missed]),
-        "ranks": {metric: ranks(results, metric) for metric in METRICS},
-    }
+    return Abstract(
+        wrong=tuple(wrong[:MOST_NAMED]),
+        more_wrong=_rest(wrong),
+        missed=tuple(missed[:MOST_NAMED]),
+        more_missed=_rest(missed),
+        ranks={metric: ranks(results, metric) for metric in METRICS},
+    )
 
 
 def ranks(results: Results, metric: str) -> list[Rank]:
-    """The variants, the one with the highest mean first."""
+    """The variants, the one with the highest mean first.
+
+    In a partial report a variant that lacks a category is left out: its mean is not comparable with the others'.
+    """
     ranked = []
     for variant, name in results.names.items():
-        values: dict[str, float] = {}
-        for category in results.study.categories:
-            keys = [f"{variant}/{category}/seed{seed}" for seed in results.seeds(variant)]
-            found = [getattr(results.cells[key].metrics, metric) for key in keys if key in results.cells]
-            if found:
-                values[category] = mean(found)
-        # A mean over fewer categories stands in no rank with the others'.
-        if values and (not results.missing or len(values) == len(results.study.categories)):
+        cells = {category: cells_of(results, variant, category) for category in results.study.categories}
+        values = {
+            category: mean([getattr(cell.metrics, metric) for cell in seeds])
+            for category, seeds in cells.items()
+            if seeds
+        }
+        if values and (not results.missing or len(values) == len(cells)):
             least = round(min(values.values()), 4)
-            lowest = tuple(category for category, one in values.items() if round(one, 4) == least)
+            lowest = tuple(category for category, value in values.items() if round(value, 4) == least)
             ranked.append(Rank(name, mean(list(values.values())), Spread.of(values.values()), lowest))
-    return sorted(ranked, key=lambda one: (-one.mean, one.name))
+    return sorted(ranked, key=lambda rank: (-rank.mean, rank.name))
+
+
+def _rest(verdicts: Sequence[Verdict]) -> int:
+    """How many verdicts are not named."""
+    rest: int = traced(max(len(verdicts) - MOST_NAMED, 0), [verdict.verdict for verdict in verdicts])
+    return rest

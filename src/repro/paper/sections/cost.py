@@ -1,75 +1,135 @@
-"""Cost: bench.json in, what a reproduction costs out: of this study, and of each costly step beside anomalib's."""
+"""Cost: bench.json in, the measured steps and what the study itself took out."""
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
 
 from repro.paper.trace import traced
-from repro.records.costs import Bench, Cost
+from repro.records.costs import Bench, Cost, CostPair, RunCost
 
-#: What the steps of bench.json are, by the beginning of their name.
+#: What a step of bench.json does, by the beginning of its name.
 STEPS = {
     "coreset": "select a coreset of a tenth",
     "efficientad": "train EfficientAD for a step",
     "nearest": "search the neighbours of an image",
 }
-#: What the models of its latencies are called.
+#: Names of the models of the latencies.
 MODELS = {"efficientad": "EfficientAD", "patchcore": "PatchCore"}
 
 
-def cost(bench: Bench | None, study: str, names: Mapping[str, str]) -> dict[str, Any] | None:
-    """The measured steps, and what the stages of the study took where that was kept; None where nothing was."""
+@dataclass(frozen=True)
+class Step:
+    """A step measured here and in anomalib."""
+
+    words: str
+    record: CostPair
+
+
+@dataclass(frozen=True)
+class PublishedStudy:
+    """Estimated seconds of the published study's costly steps by model, here and in anomalib."""
+
+    seconds: dict[str, float]
+    anomalib_seconds: dict[str, float]
+
+
+@dataclass(frozen=True)
+class VariantCost:
+    """What the cells of a variant took, or the stages without a cell."""
+
+    name: str
+    #: Sum over cells, by stage.
+    seconds: dict[str, float]
+    #: Most memory in MB.
+    peak: float
+
+
+@dataclass(frozen=True)
+class StudyCost:
+    """What the stages of the study took."""
+
+    record: RunCost
+    seconds: float
+    #: Most memory in MB.
+    peak: float
+    #: The stage that took longest over all cells, and its share of all seconds; None where nothing took any.
+    longest: str
+    share: float | None
+    stages: tuple[str, ...]
+    rows: tuple[VariantCost, ...]
+
+
+@dataclass(frozen=True)
+class CostSection:
+    bench: Bench
+    pairs: tuple[Step, ...]
+    models: dict[str, str]
+    #: The coreset of most points.
+    largest: CostPair | None
+    #: Points of the coresets that took less than the plain matrix product.
+    below: tuple[int, ...]
+    #: Steps of which anomalib's work was measured in part.
+    scaled: tuple[CostPair, ...]
+    #: None where not estimated.
+    published: PublishedStudy | None
+    #: None where not recorded.
+    run: StudyCost | None
+
+
+def cost(bench: Bench | None, study: str, names: Mapping[str, str]) -> CostSection | None:
+    """The section's numbers, with names by variant; None where nothing was measured."""
     if bench is None:
         return None
     run = bench.runs.get(study)
-    pairs = [{"words": STEPS[pair.name.split("-")[0]], "record": pair} for pair in bench.pairs]
-    largest = max(
-        (pair for pair in bench.pairs if pair.points is not None), key=lambda one: one.points or 0, default=None
-    )
-    return {
-        "bench": bench,
-        "pairs": pairs,
-        "models": MODELS,
-        "largest": largest,
-        "below": [pair.points for pair in bench.pairs if pair.points is not None and pair.seconds < pair.floor_seconds],
-        "scaled": [pair for pair in bench.pairs if pair.measured_share < 1],
-        "published": _published(bench),
-        "run": None if run is None or not run.costs else {"record": run, **_stages(run.costs, names)},
-    }
-
-
-def _published(bench: Bench) -> dict[str, Any] | None:
-    """Seconds of the published study's costly steps, here and in anomalib, by model; None where they are not known."""
-    sides = ("seconds", "anomalib_seconds")
-    return (
-        {side: {one.model: getattr(one, side) for one in bench.published} for side in sides}
-        if bench.published
-        else None
+    coresets = [pair for pair in bench.pairs if pair.points is not None]
+    return CostSection(
+        bench=bench,
+        pairs=tuple(Step(STEPS[pair.name.split("-")[0]], pair) for pair in bench.pairs),
+        models=MODELS,
+        largest=max(coresets, key=lambda pair: pair.points or 0, default=None),
+        below=tuple(pair.points for pair in coresets if pair.points is not None and pair.seconds < pair.floor_seconds),
+        scaled=tuple(pair for pair in bench.pairs if pair.measured_share < 1),
+        published=_published(bench),
+        run=_study_cost(run, names) if run and run.costs else None,
     )
 
 
-def _stages(costs: Mapping[str, Cost], names: Mapping[str, str]) -> dict[str, Any]:
-    """What a run took: of all stages together, of the longest kind of stage, and by stage."""
-    stages: dict[str, list[Cost]] = {}
-    for name, one in costs.items():
-        stages.setdefault(name.split(" ")[0], []).append(one)
-    seconds = {stage: sum(one.seconds for one in found) for stage, found in stages.items()}
+def _published(bench: Bench) -> PublishedStudy | None:
+    if not bench.published:
+        return None
+    return PublishedStudy(
+        seconds={model.model: model.seconds for model in bench.published},
+        anomalib_seconds={model.model: model.anomalib_seconds for model in bench.published},
+    )
+
+
+def _study_cost(run: RunCost, names: Mapping[str, str]) -> StudyCost:
+    by_stage: dict[str, list[Cost]] = {}
+    for name, stage_cost in run.costs.items():
+        by_stage.setdefault(name.split(" ")[0], []).append(stage_cost)
+    seconds = {stage: sum(stage_cost.seconds for stage_cost in costs) for stage, costs in by_stage.items()}
     longest = max(seconds, key=lambda stage: seconds[stage])
-    return {
-        "seconds": sum(seconds.values()),
-        "peak": traced(max(one.peak_mb for one in costs.values()), [one.peak_mb for one in costs.values()]),
-        "longest": longest,
-        "share": seconds[longest] / sum(seconds.values()) if any(seconds.values()) else None,
-        "stages": list(seconds),
-        "rows": _by_variant(costs, names),
-    }
+    peaks = [stage_cost.peak_mb for stage_cost in run.costs.values()]
+    return StudyCost(
+        record=run,
+        seconds=sum(seconds.values()),
+        peak=traced(max(peaks), peaks),
+        longest=longest,
+        share=seconds[longest] / sum(seconds.values()) if any(seconds.values()) else None,
+        stages=tuple(seconds),
+        rows=_by_variant(run.costs, names),
+    )
 
 
-def _by_variant(costs: Mapping[str, Cost], names: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Seconds by variant and stage, over all its cells, and the most memory that any of them took."""
-    rows: dict[str, dict[str, Any]] = {}
-    for name, one in costs.items():
+def _by_variant(costs: Mapping[str, Cost], names: Mapping[str, str]) -> tuple[VariantCost, ...]:
+    seconds: dict[str, dict[str, float]] = {}
+    peaks: dict[str, list[float]] = {}
+    for name, stage_cost in costs.items():
         stage, _, cell = name.partition(" ")
-        row = rows.setdefault(cell.split("/")[0], {"seconds": {}, "peak": one.peak_mb})
-        row["seconds"][stage] = row["seconds"].get(stage, 0) + one.seconds
-        row["peak"] = traced(max(row["peak"], one.peak_mb), row["peak"], one.peak_mb)
-    return [{"name": names.get(variant, "the study"), **row} for variant, row in rows.items()]
+        variant = cell.split("/")[0]
+        by_stage = seconds.setdefault(variant, {})
+        by_stage[stage] = by_stage.get(stage, 0) + stage_cost.seconds
+        peaks.setdefault(variant, []).append(stage_cost.peak_mb)
+    return tuple(
+        VariantCost(names.get(variant, "the study"), by_stage, traced(max(peaks[variant]), peaks[variant]))
+        for variant, by_stage in seconds.items()
+    )

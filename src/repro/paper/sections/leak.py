@@ -1,4 +1,4 @@
-"""Leak: cells in, what the paper prints of thresholds chosen on the judged images and on others."""
+"""Leak: cells in, what the paper prints of thresholds chosen on the test images and on others out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,19 +14,19 @@ Kind = Literal["image_leak", "pixel_leak"]
 
 @dataclass(frozen=True)
 class LeakSummary:
-    """The leak of some runs, in points of F1."""
+    """The leak over cells, in points of F1."""
 
     mean: float
     least: float
     most: float
-    #: In how many runs the interval lies above zero, of how many.
+    #: In how many cells the interval is above zero, of how many.
     positive: int
     count: int
 
 
 @dataclass(frozen=True)
 class LeakRow:
-    """One run."""
+    """One cell."""
 
     name: str
     cell: CellRecord
@@ -35,10 +35,10 @@ class LeakRow:
 
 @dataclass(frozen=True)
 class LeakSection:
-    """A row for each run, and the leak of all of them; None without a run that was judged."""
+    """A row for each cell whose halves both hold a defect, and their summary; None where there is no such cell."""
 
     rows: tuple[LeakRow, ...]
-    #: Runs in which a half of the test images holds no defect.
+    #: Cells in which a half of the test images holds no defect.
     undefined: int
     #: Images in the larger half.
     largest_half: int
@@ -48,7 +48,7 @@ class LeakSection:
 
 
 def leak(results: Results) -> LeakSection:
-    """What it was worth to choose thresholds on the judged images."""
+    """What F1 gains when thresholds are chosen on the images it is computed for."""
     cells = [results.cells[key] for key in results.ordered]
     rows = tuple(LeakRow(results.names[cell.variant], cell, cell.sound) for cell in cells if cell.sound)
     return LeakSection(
@@ -62,15 +62,15 @@ def leak(results: Results) -> LeakSection:
 
 
 def leak_summary(cells: Sequence[CellRecord], kind: Kind) -> LeakSummary | None:
-    """Over the cells whose halves both hold a defect; None where there is none."""
+    """Over the cells whose halves both hold a defect; None where there is no such cell."""
     leaks = [getattr(cell.sound, kind) for cell in cells if cell.sound]
     if not leaks:
         return None
-    points = [leak.points for leak in leaks]
+    points = [interval.points for interval in leaks]
     return LeakSummary(
         mean=mean(points),
         least=traced(min(points), points),
         most=traced(max(points), points),
-        positive=traced(sum(leak.low > 0 for leak in leaks), [leak.low for leak in leaks]),
+        positive=traced(sum(interval.low > 0 for interval in leaks), [interval.low for interval in leaks]),
         count=count(points),
     )

@@ -1,8 +1,8 @@
-"""Ledger: verdicts in, what the paper prints of them out: scores, sentences and code, receptive fields apart."""
+"""Ledger: verdicts in, what the paper prints of them out: scores, receptive fields and claims in words apart."""
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from repro.paper.trace import count, traced
 from repro.records.results import MODEL_NAMES, Results
@@ -12,101 +12,155 @@ WORDS: tuple[VerdictWord, ...] = ("reproduced", "not reproduced", "refuted", "in
 KINDS: tuple[Kind, ...] = ("published outputs", "code and arithmetic", "retraining")
 METRICS = ("image-auroc", "image-f1", "pixel-auroc", "pixel-f1")
 
+#: A verdict and how many claims have it; verdicts that no claim has are left out.
+Counts = tuple[tuple[VerdictWord, int], ...]
 
-def ledger(verdicts: Sequence[Verdict], results: Results) -> dict[str, Any]:
-    """Verdicts by what they are about, each group with its count by word.
+
+@dataclass(frozen=True)
+class ScoreRow:
+    """The published scores of a model on a category."""
+
+    name: str
+    category: str
+    #: By `METRICS`; None where no claim is on it.
+    cells: tuple[Verdict | None, ...]
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """All verdicts, and each group of them with its counts."""
+
+    total: int
+    counts: Counts
+    #: By kind of evidence: number of verdicts, and their counts.
+    kinds: tuple[tuple[Kind, int, Counts], ...]
+    #: What a new training says of the claims that the published outputs judge.
+    retrained: Counts
+    #: Text of each rule, by name.
+    rules: dict[str, str]
+    #: Why claims were not tested, the most frequent reason first.
+    reasons: tuple[tuple[str, int], ...]
+    #: Models whose variants all have one seed.
+    one_seed: tuple[str, ...]
+
+    scores: tuple[ScoreRow, ...]
+    score_count: int
+    score_counts: Counts
+
+    #: Claims in words, and how many of them the published tables themselves decide, or contradict.
+    others: tuple[Verdict, ...]
+    other_count: int
+    other_counts: Counts
+    sentences: int
+    own_fails: int
+
+    #: Cells of the receptive-field table.
+    fields: tuple[Verdict, ...]
+    field_count: int
+    field_counts: Counts
+    fields_wrong: int
+    field_rules: tuple[str, ...]
+    columns: tuple[str, ...]
+    #: Layer, and its verdicts by column; None where no claim is on it.
+    layers: tuple[tuple[str, tuple[Verdict | None, ...]], ...]
+
+
+def ledger(verdicts: Sequence[Verdict], results: Results) -> Ledger:
+    """Group and count the verdicts.
 
     A claim on a cell of the receptive-field table is named `rf-<layer>-<column>`, one on a cell of the tables of scores
-    `<model>-<category>-<metric>` and judged by the rule `value`.
+    `<model>-<category>-<metric>` with the rule `value`.
     """
-    by_cell: dict[tuple[str, str], Verdict] = {}
-    for one in verdicts:
-        match one.claim.split("-", 2):
-            case ["rf", layer, column]:
-                by_cell[layer, column.replace("-", " ")] = one
-    fields = list(by_cell.values())
-    scores = [verdict for verdict in verdicts if verdict.rule_name == "value" and _cell_of(verdict)]
-    others = [verdict for verdict in verdicts if verdict not in fields and verdict not in scores]
-    columns = list(dict.fromkeys(column for _, column in by_cell))
+    by_cell = {cell: verdict for verdict in verdicts if (cell := _field_of(verdict))}
+    fields = tuple(by_cell.values())
+    columns = tuple(dict.fromkeys(column for _, column in by_cell))
     layers = dict.fromkeys(layer for layer, _ in by_cell)
-    sentences = [other for other in others if other.own_table]
-    models = {record.model for record in results.variants.values()}
-    several = {results.variants[v].model for v in results.variants if len(results.seeds(v)) > 1}
-    return {
-        "total": _number_of(verdicts),
-        "counts": _counts(verdicts),
-        "kinds": _kinds(verdicts),
-        "retrained": _retrained(verdicts),
-        "others": others,
-        "rules": {one.rule_name: one.rule for one in (*scores, *others)},
-        "scores": _scores(scores),
-        "score_counts": _counts(scores),
-        "other_counts": _counts(others),
-        "reasons": _reasons(verdicts),
-        "sentences": _number_of(sentences),
-        "other_count": _number_of(others),
-        "score_count": _number_of(scores),
-        "own_fails": traced(
-            sum(sentence.own_table == "fails" for sentence in sentences), [sentence.own_table for sentence in sentences]
-        ),
-        "one_seed": [name for model, name in MODEL_NAMES.items() if model in models and model not in several],
-        "fields": fields,
-        "field_count": _number_of(fields),
-        "field_counts": _counts(fields),
-        "fields_wrong": traced(
+    scores = [verdict for verdict in verdicts if verdict.rule_name == "value" and _score_of(verdict)]
+    others = tuple(verdict for verdict in verdicts if verdict not in fields and verdict not in scores)
+    sentences = [verdict for verdict in others if verdict.own_table]
+    own_table = [verdict.own_table for verdict in sentences]
+    return Ledger(
+        total=_total(verdicts),
+        counts=_counts(verdicts),
+        kinds=_kinds(verdicts),
+        retrained=_count_words([verdict.retraining.verdict for verdict in verdicts if verdict.retraining]),
+        rules={verdict.rule_name: verdict.rule for verdict in (*scores, *others)},
+        reasons=_reasons(verdicts),
+        one_seed=_models_with_one_seed(results),
+        scores=_score_rows(scores),
+        score_count=_total(scores),
+        score_counts=_counts(scores),
+        others=others,
+        other_count=_total(others),
+        other_counts=_counts(others),
+        sentences=_total(sentences),
+        own_fails=traced(own_table.count("fails"), own_table),
+        fields=fields,
+        field_count=_total(fields),
+        field_counts=_counts(fields),
+        fields_wrong=traced(
             sum(field.verdict in ("refuted", "not reproduced") for field in fields), [field.verdict for field in fields]
         ),
-        "field_rules": list(dict.fromkeys(field.rule for field in fields)),
-        "columns": columns,
-        "layers": [(layer, [by_cell.get((layer, column)) for column in columns]) for layer in layers],
-    }
+        field_rules=tuple(dict.fromkeys(field.rule for field in fields)),
+        columns=columns,
+        layers=tuple((layer, tuple(by_cell.get((layer, column)) for column in columns)) for layer in layers),
+    )
 
 
-def _scores(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
-    """The published tables of scores, a row a model and category."""
-    rows: dict[tuple[str, str], dict[str, Verdict]] = {}
-    for verdict in verdicts:
-        if cell := _cell_of(verdict):
-            model, category, metric = cell
-            rows.setdefault((model, category), {})[metric] = verdict
-    return [
-        {"name": MODEL_NAMES[model], "category": category, "cells": [cells.get(metric) for metric in METRICS]}
-        for (model, category), cells in rows.items()
-    ]
+def _field_of(verdict: Verdict) -> tuple[str, str] | None:
+    """Layer and column of the receptive-field table that a claim is named after; None for another name."""
+    match verdict.claim.split("-", 2):
+        case ["rf", layer, column]:
+            return layer, column.replace("-", " ")
+    return None
 
 
-def _cell_of(verdict: Verdict) -> tuple[str, str, str] | None:
-    """Model, category and metric of the cell that a claim is named after; None for a name of another form."""
+def _score_of(verdict: Verdict) -> tuple[str, str, str] | None:
+    """Model, category and metric that a claim is named after; None for another name."""
     model, _, rest = verdict.claim.partition("-")
-    metric = next((one for one in METRICS if rest.endswith(f"-{one}")), None)
+    metric = next((metric for metric in METRICS if rest.endswith(f"-{metric}")), None)
     return (model, rest.removesuffix(f"-{metric}"), metric) if metric and model in MODEL_NAMES else None
 
 
-def _counts(verdicts: Sequence[Verdict]) -> list[tuple[str, int]]:
-    found = Counter(verdict.verdict for verdict in verdicts)
-    return [(word, traced(found[word], [verdict.verdict for verdict in verdicts])) for word in WORDS if found[word]]
+def _score_rows(verdicts: Iterable[Verdict]) -> tuple[ScoreRow, ...]:
+    rows: dict[tuple[str, str], dict[str, Verdict]] = {}
+    for verdict in verdicts:
+        if score := _score_of(verdict):
+            model, category, metric = score
+            rows.setdefault((model, category), {})[metric] = verdict
+    return tuple(
+        ScoreRow(MODEL_NAMES[model], category, tuple(by_metric.get(metric) for metric in METRICS))
+        for (model, category), by_metric in rows.items()
+    )
 
 
-def _kinds(verdicts: Sequence[Verdict]) -> list[tuple[str, int, list[tuple[str, int]]]]:
-    """Each kind of evidence with the number of verdicts that follow from it, and these by word."""
+def _models_with_one_seed(results: Results) -> tuple[str, ...]:
+    most: dict[str, int] = {}
+    for variant, record in results.variants.items():
+        most[record.model] = max(most.get(record.model, 0), len(results.seeds(variant)))
+    return tuple(name for model, name in MODEL_NAMES.items() if model in most and most[model] <= 1)
+
+
+def _total(verdicts: Iterable[Verdict]) -> int:
+    total: int = count([verdict.verdict for verdict in verdicts])
+    return total
+
+
+def _counts(verdicts: Iterable[Verdict]) -> Counts:
+    return _count_words([verdict.verdict for verdict in verdicts])
+
+
+def _count_words(words: Sequence[VerdictWord]) -> Counts:
+    return tuple((word, traced(words.count(word), words)) for word in WORDS if word in words)
+
+
+def _kinds(verdicts: Iterable[Verdict]) -> tuple[tuple[Kind, int, Counts], ...]:
     groups = [(kind, [verdict for verdict in verdicts if verdict.kind == kind]) for kind in KINDS]
-    return [(kind, _number_of(group), _counts(group)) for kind, group in groups if group]
+    return tuple((kind, _total(group), _counts(group)) for kind, group in groups if group)
 
 
-def _retrained(verdicts: Sequence[Verdict]) -> list[tuple[str, int]]:
-    """What a new training says of the claims that the published outputs judge, by word."""
-    words = [verdict.retraining.verdict for verdict in verdicts if verdict.retraining is not None]
-    return [(word, traced(words.count(word), words)) for word in WORDS if word in words]
-
-
-def _reasons(verdicts: Sequence[Verdict]) -> list[tuple[str, int]]:
-    """Why claims were not tested, the most frequent reason first."""
-    found = Counter(verdict.reason for verdict in verdicts if verdict.reason)
-    return [
-        (str(reason), traced(number, [verdict.reason for verdict in verdicts]))
-        for reason, number in found.most_common()
-    ]
-
-
-def _number_of(verdicts: Sequence[Verdict]) -> int:
-    return count([verdict.verdict for verdict in verdicts])
+def _reasons(verdicts: Iterable[Verdict]) -> tuple[tuple[str, int], ...]:
+    reasons = [verdict.reason for verdict in verdicts]
+    return tuple(
+        (str(reason), traced(number, reasons)) for reason, number in Counter(filter(None, reasons)).most_common()
+    )

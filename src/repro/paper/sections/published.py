@@ -1,23 +1,26 @@
-"""Published outputs: the study's own maps scored again, and our training on a few of the same images."""
+"""Published outputs: the study's own maps, scored again, and a training on a few of the images in, the section out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from repro.paper.stat import Stat, mean, stat
+from repro.data.layout import GOOD
+from repro.paper.cells import cells_of, first_cell
+from repro.paper.sections.scores import over_seeds
+from repro.paper.stat import Stat, mean
 from repro.paper.trace import count, traced
 from repro.records.metrics import DefectRecord, ImageScore, Interval
 from repro.records.results import CellRecord, Results
 from repro.records.verdicts import Verdict
 
-#: Of the tables of scores, in the order of the published columns.
+#: The columns of the published tables of scores.
 METRICS = ("image_auroc", "image_f1", "pixel_auroc", "pixel_f1")
-#: Images named as those that a model finds least.
+#: How many anomalous images with the lowest scores are named.
 WORST = 5
 
 
 @dataclass(frozen=True)
 class Value:
-    """A published score beside what its maps give."""
+    """A published score, and the same from the recovered maps."""
 
     published: str
     recovered: float
@@ -33,13 +36,13 @@ class Row:
     name: str
     category: str
     cell: CellRecord
-    #: One of each of `METRICS`; None where the study published none.
+    #: By `METRICS`; None where the study published none.
     values: tuple[Value | None, ...]
 
 
 @dataclass(frozen=True)
 class Worst:
-    """Where a model loses a category: its hardest defect type, and the anomalous images that look most normal."""
+    """Where a model is weakest: its hardest defect type, and the anomalous images with the lowest scores."""
 
     name: str
     category: str
@@ -69,9 +72,10 @@ class FewShotRow:
 
 @dataclass(frozen=True)
 class PublishedOutputs:
-    """What the section on the published outputs prints."""
+    """The numbers of the section on the published outputs."""
 
     rows: tuple[Row, ...]
+    #: How many published scores follow from the maps, of how many judged.
     follows: int
     judged: int
     images: int
@@ -102,34 +106,29 @@ def published_outputs(
         Row(name, category, cell, tuple(_value(by_claim, variant, cell, metric) for metric in METRICS))
         for variant, name in published.names.items()
         for category in published.study.categories
-        if (cell := published.cells.get(f"{variant}/{category}/seed{published.seeds(variant)[0]}")) is not None
+        if (cell := first_cell(published, variant, category)) is not None
     )
-    values = [value for row in rows for value in row.values if value is not None]
-    words = [value.verdict for value in values]
+    words = [value.verdict for row in rows for value in row.values if value is not None]
     sound = [row.cell.sound for row in rows if row.cell.sound is not None]
     recoveries = [row.cell.recovery for row in rows if row.cell.recovery is not None]
+    agreements = [recovery.agreement for recovery in recoveries]
+    distances = [recovery.mean_distance for recovery in recoveries]
     images = {row.category: row.cell.images for row in rows}
-    agreements, distances = (
-        [recovery.agreement for recovery in recoveries],
-        [recovery.mean_distance for recovery in recoveries],
-    )
     return PublishedOutputs(
         rows=rows,
         follows=traced(words.count("reproduced"), words),
         judged=count(words),
         images=traced(sum(images.values()), list(images.values())),
-        image_leak=mean([one.image_leak.points for one in sound]),
-        pixel_leak=mean([one.pixel_leak.points for one in sound]),
+        image_leak=mean([record.image_leak.points for record in sound]),
+        pixel_leak=mean([record.pixel_leak.points for record in sound]),
         agreement=traced(min(agreements), agreements),
         distance=traced(max(distances), distances),
         worst=_worst(rows),
         names=tuple(dict.fromkeys(row.name for row in rows)),
         defects=_by_defect(rows),
         as_others=_as_others(rows),
-        few_shot=() if few_shot is None else _few_shot(few_shot),
-        few_train=()
-        if few_shot is None
-        else tuple((name, few_shot.data.categories[name].train) for name in few_shot.study.categories),
+        few_shot=_few_shot(few_shot) if few_shot else (),
+        few_train=_few_train(few_shot) if few_shot else (),
     )
 
 
@@ -141,37 +140,39 @@ def _value(by_claim: dict[str, Verdict], variant: str, cell: CellRecord, metric:
 
 
 def _as_others(rows: Sequence[Row]) -> tuple[tuple[str, tuple[tuple[float, float, float], ...]], ...]:
-    found: dict[str, list[tuple[float, float, float]]] = {}
+    by_name: dict[str, list[tuple[float, float, float]]] = {}
     for row in rows:
-        cell = row.cell
-        scores = (100 * cell.raw.image_auroc, 100 * cell.raw.pixel_auroc, 100 * cell.metrics.aupro)
-        found.setdefault(row.name, []).append(scores)
-    return tuple((name, tuple(scores)) for name, scores in found.items())
+        raw = row.cell.raw
+        scores = (100 * raw.image_auroc, 100 * raw.pixel_auroc, 100 * row.cell.metrics.aupro)
+        by_name.setdefault(row.name, []).append(scores)
+    return tuple((name, tuple(scores)) for name, scores in by_name.items())
 
 
 def _by_defect(rows: Sequence[Row]) -> tuple[DefectRow, ...]:
-    found: dict[tuple[str, str], list[DefectRecord]] = {}
+    by_defect: dict[tuple[str, str], list[DefectRecord]] = {}
     for row in rows:
         for defect in row.cell.defects:
-            found.setdefault((row.category, defect.defect), []).append(defect)
-    return tuple(DefectRow(category, defect, tuple(records)) for (category, defect), records in found.items())
+            by_defect.setdefault((row.category, defect.defect), []).append(defect)
+    return tuple(DefectRow(category, defect, tuple(records)) for (category, defect), records in by_defect.items())
 
 
 def _worst(rows: Sequence[Row]) -> Worst:
-    """The cell with the lowest image AUROC by a score that is in the maps, EfficientAD's."""
-    seen = [row for row in rows if row.name.startswith("EfficientAD")] or list(rows)
-    row = min(seen, key=lambda one: one.cell.raw.image_auroc)
+    """The cell with the lowest image AUROC, of EfficientAD where it is there: its score is the maximum of the map."""
+    row = min(
+        [row for row in rows if row.name.startswith("EfficientAD")] or rows,
+        key=lambda row: row.cell.raw.image_auroc,
+    )
     cell = row.cell
-    anomalous = sorted((one for one in cell.scores if one.defect != "good"), key=lambda one: (one.score, one.image))
-    normal = [one.score for one in cell.scores if one.defect == "good"]
-    images = tuple(anomalous[:WORST])
+    anomalous = [score for score in cell.scores if score.defect != GOOD]
+    images = sorted(anomalous, key=lambda score: (score.score, score.image))[:WORST]
     highest = max(image.score for image in images)
+    normal = [score.score for score in cell.scores if score.defect == GOOD]
     return Worst(
         name=row.name,
         category=row.category,
-        defect=min(cell.defects, key=lambda one: one.image_auroc),
+        defect=min(cell.defects, key=lambda defect: defect.image_auroc),
         image_auroc=cell.raw.image_auroc,
-        images=images,
+        images=tuple(images),
         above=traced(sum(score > highest for score in normal), normal),
         normal=count(normal),
     )
@@ -181,9 +182,11 @@ def _few_shot(few_shot: Results) -> tuple[FewShotRow, ...]:
     rows = []
     for category in few_shot.study.categories:
         for variant, name in few_shot.names.items():
-            keys = [f"{variant}/{category}/seed{seed}" for seed in few_shot.seeds(variant)]
-            metrics = [few_shot.cells[key].metrics for key in keys if key in few_shot.cells]
-            if metrics:
-                stats = (stat([getattr(one, metric) for one in metrics]) for metric in (*METRICS, "aupro"))
+            if seeds := cells_of(few_shot, variant, category):
+                stats = (over_seeds(seeds, metric) for metric in (*METRICS, "aupro"))
                 rows.append(FewShotRow(name, category, tuple(stats)))
     return tuple(rows)
+
+
+def _few_train(few_shot: Results) -> tuple[tuple[str, int], ...]:
+    return tuple((category, few_shot.data.categories[category].train) for category in few_shot.study.categories)

@@ -1,29 +1,57 @@
-"""References: comparisons with others in, what the paper's section on them prints out."""
+"""References: comparisons with others' scores in, what the paper's section on them prints out."""
 
-from typing import Any
+from dataclasses import dataclass
 
-from repro.paper.references import METRICS, comparisons, references
+from repro.paper.references import METRICS, Comparison, Reference, comparisons, references
 from repro.paper.trace import count
 from repro.records.results import Results
 
 
-def reference_table(results: Results) -> dict[str, Any]:
-    """Others' scores on the categories of the study, and for each variant of ours a comparison or why there is none."""
-    categories = [category for category in results.study.categories if any(one.of(category) for one in references())]
-    found = comparisons(results)
-    shown = [one for one in references() if any(one.model == record.model for record in results.variants.values())]
-    return {
-        "categories": categories,
-        "rows": [
-            {
-                "reference": one,
-                "scores": [[s.get(m) for m in METRICS] for s in (*map(one.of, categories), one.mean)],
-            }
-            for one in shown
-        ],
-        "compared": [(one, results.names[one.variant]) for one in found if one.pairs],
-        "same_data": results.data.official,
-        "refused": [(one, results.names[one.variant]) for one in found if one.refusals],
-        "count": count([one.reference.key for one in found]),
-        "compared_count": count([one.reference.key for one in found if one.pairs]),
-    }
+@dataclass(frozen=True)
+class ReferenceRow:
+    """Others' scores in per cent, by metric, on each category and over all 15; None where not reported."""
+
+    reference: Reference
+    scores: tuple[tuple[float | None, ...], ...]
+
+
+@dataclass(frozen=True)
+class ReferenceTable:
+    """Others' scores on the categories of the study, and what compares with ours; comparisons name the variant."""
+
+    categories: tuple[str, ...]
+    rows: tuple[ReferenceRow, ...]
+    compared: tuple[tuple[Comparison, str], ...]
+    refused: tuple[tuple[Comparison, str], ...]
+    #: Whether ours are of the official MVTec AD.
+    same_data: bool
+    count: int
+    compared_count: int
+
+
+def reference_table(results: Results) -> ReferenceTable:
+    """Compare each variant with each reference of its model.
+
+    Raises ReproError where references.toml is not as it should be.
+    """
+    known = references()
+    models = {variant.model for variant in results.variants.values()}
+    categories = tuple(
+        category for category in results.study.categories if any(reference.of(category) for reference in known)
+    )
+    pairs = [(comparison, results.names[comparison.variant]) for comparison in comparisons(results)]
+    compared = tuple((comparison, name) for comparison, name in pairs if comparison.pairs)
+    return ReferenceTable(
+        categories=categories,
+        rows=tuple(_row(reference, categories) for reference in known if reference.model in models),
+        compared=compared,
+        refused=tuple((comparison, name) for comparison, name in pairs if comparison.refusals),
+        same_data=results.data.official,
+        count=count([comparison.reference.key for comparison, _ in pairs]),
+        compared_count=count([comparison.reference.key for comparison, _ in compared]),
+    )
+
+
+def _row(reference: Reference, categories: tuple[str, ...]) -> ReferenceRow:
+    columns = [*map(reference.of, categories), reference.mean]
+    return ReferenceRow(reference, tuple(tuple(scores.get(metric) for metric in METRICS) for scores in columns))

@@ -1,6 +1,6 @@
-"""Retrieval: the judged searches of all cells in, what the paper's section on similarity search prints out."""
+"""Retrieval: the searches of all cells in, what the paper's section on similarity search prints out."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from repro.paper.stat import mean
@@ -15,7 +15,7 @@ FEATURES = {
 }
 SCORES = ("precision_at_1", "precision_at_5", "mean_average_precision", "recall_at_5")
 
-#: A measure, and what chance gives.
+#: A measure, and its value by chance.
 Pair = tuple[float, float]
 
 
@@ -44,21 +44,21 @@ class Row:
 
 @dataclass(frozen=True)
 class PublishedSearch:
-    """What the published feature finds, over all cells."""
+    """The searches by the published feature, over all cells."""
 
     cells: int
     dimensions: tuple[int, ...]
     queries: int
     most_vectors: int
-    most_scores: int
     most_lists: int
-    #: Whether every hit has the query's label, and would by chance.
+    #: Whether every hit has the query's label, and would have by chance.
     label_certain: bool
-    #: Whether the filter alone, or with the sign of the feature, or in any search the order of insertion, decides.
+    #: Whether the hits are decided by the filter alone, by filter and sign of the feature, and, in all searches, by
+    #: the order of insertion alone.
     filter_alone: bool
     sign_alone: bool
     order_alone: bool
-    #: Share of queries whose hits are those without a feature, and of those that find themselves.
+    #: Share of queries whose hits are the same without a feature, and of queries that are among their own hits.
     same: float
     found_itself: float
     #: With filter and self-match, and with neither.
@@ -86,7 +86,7 @@ class SearchSection:
 
 
 def search(results: Results) -> SearchSection:
-    """Judge the searches of the cells that have results."""
+    """Average the searches of the cells that have results."""
     by_variant: dict[str, dict[str, RetrievalRecord]] = {}
     for key, record in results.retrieval.items():
         if key in results.cells:
@@ -122,7 +122,7 @@ def _rows(name: str, feature: str, records: list[FeatureRecord]) -> Iterable[Row
             label_filter=searches[0].label_filter,
             self_match=searches[0].self_match,
             numbers=(*means.scores, means.label),
-            same_as_without_feature=mean([one.same_as_without_feature for one in searches]),
+            same_as_without_feature=mean([search.same_as_without_feature for search in searches]),
         )
 
 
@@ -136,7 +136,6 @@ def _published(records: list[RetrievalRecord]) -> PublishedSearch:
         dimensions=tuple(sorted({feature.dimension for feature in features})),
         queries=sum(feature.points for feature in features),
         most_vectors=max(feature.distinct_vectors for feature in features),
-        most_scores=max(search.distinct_scores for search in as_published),
         most_lists=max(search.distinct_hit_lists for search in as_published),
         label_certain=all(
             search.label_precision_at_5 == search.chance_label_precision_at_5 == 1 for search in as_published
@@ -152,35 +151,31 @@ def _published(records: list[RetrievalRecord]) -> PublishedSearch:
 
 
 def _fair(name: str, records: Mapping[str, RetrievalRecord]) -> FairSearch:
-    found = []
+    features = []
     for feature, words in FEATURES.items():
         # The published feature's numbers are those of `unfiltered`.
-        if feature != "published" and (those := _features(records.values(), feature)):
-            searches = [one.search(label_filter=False, self_match=False) for one in those]
-            found.append((words, _means(searches), _above(searches)))
+        present = _features(records.values(), feature) if feature != "published" else []
+        searches = [record.search(label_filter=False, self_match=False) for record in present]
+        if searches:
+            features.append((words, _means(searches), _above(searches)))
     points = [record.published.points for record in records.values()]
-    return FairSearch(name=name, features=tuple(found), count=count(points))
+    return FairSearch(name=name, features=tuple(features), count=count(points))
 
 
-def _means(searches: Iterable[SearchRecord]) -> Means:
-    listed = list(searches)
-    return Means(
-        scores=tuple(
-            (
-                mean([getattr(search.measured, name) for search in listed]),
-                mean([getattr(search.chance, name) for search in listed]),
-            )
-            for name in SCORES
-        ),
-        label=(
-            mean([search.label_precision_at_5 for search in listed]),
-            mean([search.chance_label_precision_at_5 for search in listed]),
-        ),
+def _means(searches: Sequence[SearchRecord]) -> Means:
+    scores = (
+        [(getattr(search.measured, name), getattr(search.chance, name)) for search in searches] for name in SCORES
     )
+    labels = [(search.label_precision_at_5, search.chance_label_precision_at_5) for search in searches]
+    return Means(scores=tuple(map(_mean_pair, scores)), label=_mean_pair(labels))
 
 
-def _above(searches: list[SearchRecord]) -> int:
+def _mean_pair(pairs: Sequence[Pair]) -> Pair:
+    return mean([measured for measured, _ in pairs]), mean([chance for _, chance in pairs])
+
+
+def _above(searches: Sequence[SearchRecord]) -> int:
     """In how many searches the mean average precision is above chance."""
-    pairs = [(one.measured.mean_average_precision, one.chance.mean_average_precision) for one in searches]
+    pairs = [(search.measured.mean_average_precision, search.chance.mean_average_precision) for search in searches]
     above: int = traced(sum(measured > chance for measured, chance in pairs), pairs)
     return above
