@@ -11,7 +11,6 @@ import pytest
 from repro.errors import ReproError
 from repro.paper import markdown
 from repro.paper.inputs import TEMPLATES
-from repro.paper.stat import Spread, Stat
 from repro.paper.trace import Source, traced
 from repro.stages import render as paper
 
@@ -105,32 +104,3 @@ def test_sections_and_appendices_are_numbered_and_referred_to(tmp_path: Path) ->
 def test_the_committed_templates_contain_no_number() -> None:
     for template in paper.TEMPLATES.glob("*.jinja"):
         markdown.lint(jinja2.Environment(), template)
-
-
-@pytest.mark.parametrize(
-    ("text", "marked"),
-    [
-        ("plain", "plain"),
-        ("0.9833", "0.9833"),
-        ("- item", "\\- item"),
-        ("12. item", "12\\. item"),
-        ("a\n\nb", "a b"),
-        ("http://x", "http\\://x"),
-        ("&amp;", "\\&amp;"),
-    ],
-)
-def test_escape_leaves_text_without_meaning_unchanged(text: str, marked: str) -> None:
-    assert markdown.escape(text) == marked
-
-
-def test_numbers_are_formatted() -> None:
-    assert markdown.score(Stat(0.98331, 0.01, 1)) == "0.9833"
-    assert markdown.score(Stat(0.5, 0.01, 2)) == "0.5000 ±\N{NO-BREAK SPACE}0.0100"
-    assert markdown.score(Spread(0.1, 0.10001)) == "0.1000"
-    assert markdown.percent(Spread(0.5, 1.0)) == "50.0\N{NO-BREAK SPACE}% to 100.0\N{NO-BREAK SPACE}%"
-    assert markdown.signed(-0.00001) == "0.0000"
-    assert markdown.signed(-0.5) == "−0.5000"
-    assert markdown.duration(59.6) == "60\N{NO-BREAK SPACE}seconds"
-    assert markdown.duration(600) == "10\N{NO-BREAK SPACE}minutes"
-    assert markdown.memory(1611) == "1.6\N{NO-BREAK SPACE}GB"
-    assert markdown.Printer().series(["a", "b", "c"]) == "a, b and c"

@@ -6,8 +6,10 @@ import example_report
 import pytest
 
 from repro.errors import ReproError
-from repro.paper.markdown import Table
+from repro.paper.forms import bold, code, join, marked, right, stated
+from repro.paper.markdown import Printer
 from repro.paper.table import table, to_csv
+from repro.paper.trace import Source, traced
 
 
 def test_a_table_has_the_scores_of_the_json(tmp_path: Path) -> None:
@@ -25,8 +27,16 @@ def test_a_table_has_the_scores_of_the_json(tmp_path: Path) -> None:
 
 
 def test_text_is_without_markup() -> None:
-    rows = "| A | B |\n|:--|--:|\n| **x\\_y** `z` | [Table 1](#table-1), a\\|b |\n"
-    assert to_csv(Table(1, "", rows)) == 'A,B\nx_y z,"Table 1, a|b"\n'
+    printer = Printer()
+    printer.begin_table("a", 1)
+    see = printer.functions()["text"](marked("[Table 1](#table-1)", "Table 1"), ", a|b")
+    assert printer.header("A", right("B")) == "| A | B |\n|:--|--:|"
+    assert printer.row(join(bold("x_y"), " ", code("z")), see) == "| **x\\_y** `z` | [Table 1](#table-1), a\\|b |"
+    assert (
+        printer.row(stated(traced(">= 0.5", Source("guards.json", ()))), [])
+        == '| \\>= <a class="n" data-n="0">0.5</a> |'
+    )
+    assert to_csv(printer.tables["a"]) == 'A,B\nx_y z,"Table 1, a|b"\n>= 0.5\n'
 
 
 def test_an_unknown_table_is_an_error_that_names_the_tables(tmp_path: Path) -> None:

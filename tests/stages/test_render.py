@@ -14,7 +14,7 @@ import pypandoc
 import pytest
 
 from repro.errors import ReproError
-from repro.paper import markdown
+from repro.paper import forms
 from repro.runs import RunFolder, sha256, write_json
 from repro.stages import render as paper
 
@@ -51,7 +51,7 @@ def test_every_figure_is_in_the_markdown_with_its_alternative_text(tmp_path: Pat
     folder = example_report.build(tmp_path)
     text = rendered(folder)
     for figure in load(folder.report / "figures" / "figures.json")["figures"]:
-        image = f"![{markdown.escape(figure['alt'])}](figures/{markdown.path(figure['file'])})"
+        image = f"![{forms.escape(figure['alt'])}](figures/{forms.path(figure['file'])})"
         # Contact sheets are only in the page's browser.
         assert text.count(image) == (figure["kind"] != "contact_sheet")
     assert re.findall(r"\*\*Figure (\d+)\.\*\*", text) == [str(number) for number in range(1, 11)]
@@ -139,7 +139,7 @@ def test_names_full_of_markup_are_shown_literally(tmp_path: Path) -> None:
     categories = [NASTY, f"- {NASTY}", "1. x", "= y"]
     folder = example_report.build(tmp_path, title=NASTY, categories=categories, defects=[NASTY, "+ z", "/ w"])
     text = rendered(folder)
-    row = next(line for line in text.splitlines() if line.startswith("| " + markdown.escape(NASTY)))
+    row = next(line for line in text.splitlines() if line.startswith("| " + forms.escape(NASTY)))
     assert row.startswith(r"| a\*b\_c#\|\<b>\${{ x }}\\y@z\`q\`...--//\~-? | 16 |")
     plain = subprocess.run(
         [pypandoc.get_pandoc_path(), "--from=gfm", "--to=plain", "--wrap=none", "--columns=1000"],

@@ -30,7 +30,7 @@ def to_markdown(inputs: Inputs) -> Written:
 def _origins(written: Written, figures: dict[str, tuple[Source, ...]], study: str) -> Iterator[Origin]:
     for kind, label in written.labels:
         match kind:
-            case "table" if label != SOURCES and label in written.tables and (places := written.sources_of(label)):
+            case "table" if label != SOURCES and (places := written.tables[label].sources):
                 yield Origin(kind, label, patterns(places), f"repro table --study {study} {label}")
             case "figure" if label != SOURCES:
                 yield Origin(kind, label, patterns(figures[label]), f"repro figures --study {study} --only {label}")

@@ -1,21 +1,14 @@
-"""Tables: the paper's tables in, comma-separated values out."""
+"""Tables: the rows of the paper's tables in, comma-separated values out."""
 
 import csv
 import io
-import re
 from dataclasses import replace
 
 from repro.errors import ReproError
 from repro.paper.build import to_markdown
 from repro.paper.inputs import Inputs, read_inputs
-from repro.paper.markdown import MARK, Table
+from repro.paper.markdown import Table
 from repro.runs import RunFolder
-
-#: A `|` between cells, a link, a delimiter of bold or code, and an escaped character.
-SEPARATOR = re.compile(r"(?<!\\)\|")
-LINK = re.compile(r"\[((?:\\.|[^\]\\])*)\]\([^)]*\)")
-DELIMITER = re.compile(r"(?<!\\)(\*\*|`)")
-ESCAPED = re.compile(r"\\([^\sA-Za-z0-9])")
 
 
 def table(folder: RunFolder, name: str) -> str:
@@ -45,14 +38,5 @@ def all_tables(inputs: Inputs) -> dict[str, str]:
 def to_csv(table: Table) -> str:
     """A table as CSV, with its text as it is shown, without markup."""
     stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    head, _alignment, *rows = table.rows.splitlines()
-    for row in (head, *rows):
-        cells = SEPARATOR.split(MARK.sub(r"\2", row).strip().strip("|"))
-        writer.writerow([_shown(cell.strip()) for cell in cells])
+    csv.writer(stream, lineterminator="\n").writerows([table.header, *table.rows])
     return stream.getvalue()
-
-
-def _shown(cell: str) -> str:
-    text = DELIMITER.sub("", LINK.sub(r"\1", cell))
-    return ESCAPED.sub(r"\1", text).replace("\N{NO-BREAK SPACE}", " ")

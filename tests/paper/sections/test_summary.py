@@ -70,9 +70,9 @@ def test_runs_are_listed_by_model_with_their_least_and_greatest(inputs: Inputs) 
 
 def test_a_paper_of_many_cells_summarises_them(folder: RunFolder, written: Written) -> None:
     for name in ("cells", "raw", "leak"):
-        assert len(written.tables[name].rows.splitlines()) - 2 == 2, "a row a model"
-        assert f"repro table --study {folder.study} {name}" in written.tables[name].caption
-    assert len(written.tables["scores"].rows.splitlines()) - 2 == 2 * len(CATEGORIES)
+        assert len(written.tables[name].rows) == 2, "a row a model"
+        assert f"`repro table --study {folder.study} {name}` lists" in written.plain
+    assert len(written.tables["scores"].rows) == 2 * len(CATEGORIES)
 
 
 def test_a_table_that_only_a_large_paper_has_can_be_asked_for(folder: RunFolder) -> None:
