@@ -55,6 +55,15 @@ def test_a_fall_is_a_regression_only_beyond_noise(
     assert set(table.drop(row.name)["verdict"]) == {"ok"}
 
 
+def test_a_metric_that_only_the_baseline_has_is_a_regression(folder: RunFolder, baseline: Path) -> None:
+    content = read_json(baseline, hint="")
+    cell = min(content["cells"])
+    content["cells"][cell]["iou"] = content["cells"][cell]["pixel_f1"]
+    baseline.write_text(json.dumps(content), encoding="utf-8")
+    table = compare(folder, baseline)
+    assert list(table[table["verdict"] == "regression"]["metric"]) == ["iou"]
+
+
 def test_noise_is_that_of_both_intervals_and_at_least_one_image(folder: RunFolder, baseline: Path) -> None:
     table = compare(folder, baseline)
     assert set(table["noise"]) == {0.0556}

@@ -48,7 +48,7 @@ def compare(folder: RunFolder, baseline: Path) -> pd.DataFrame:
     `noise` is the root of the sum of squares of two distances: from the old value to the lower end of its interval, and
     from the new value to the upper end of its own. It is at least the resolution. The verdicts:
 
-    - `regression`: a fall by more than the noise, or a cell that only the baseline has;
+    - `regression`: a fall by more than the noise, or a cell or metric that only the baseline has;
     - `within noise`: a smaller fall;
     - `better`: a rise by more than the noise;
     - `ok`: no change or a smaller rise;
@@ -69,7 +69,7 @@ def compare(folder: RunFolder, baseline: Path) -> pd.DataFrame:
     rows = []
     for key in sorted(old.cells.keys() | new.keys()):
         before, after = old.cells.get(key, {}), new.get(key, {})
-        for metric in after or before:
+        for metric in {**after, **before}:
             row = [key, metric, *_row(before.get(metric), after.get(metric))]
             if key in missing:
                 row[-1] = "not tested"
