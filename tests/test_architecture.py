@@ -27,7 +27,7 @@ ORDER = """
     arguments
     commands
     cli
-    __main__
+    __main__ serve
 """
 LEVEL = {name: level for level, line in enumerate(ORDER.strip().splitlines()) for name in line.split()}
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py" and "profiles" not in path.parts)

@@ -1,3 +1,4 @@
+import os
 import shutil
 import subprocess
 import sys
@@ -45,12 +46,16 @@ def save(path: Path, side: int = 16) -> None:
     Image.fromarray(np.full((side, side), 200, np.uint8)).save(path)
 
 
+#: Studies of these tests; tests run in several processes at once.
+BAD, OTHER = (f"{name}-{os.getpid()}" for name in ("bad-input", "other-schema"))
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Iterator[Path]:
     for name in ("train/good/000", "test/good/000", "test/cut/000", "ground_truth/cut/000_mask"):
         save(tmp_path / "data" / "leather" / f"{name}.png")
     yield tmp_path / "data"
-    shutil.rmtree(RunFolder("bad-input").run, ignore_errors=True)
+    shutil.rmtree(RunFolder(BAD).run, ignore_errors=True)
 
 
 @pytest.mark.parametrize(
@@ -93,8 +98,8 @@ def test_bad_input_gives_one_line_and_exit_status_2(root: Path, spoil: str, argu
 def copy_of_mvtec(folder: Path) -> str:
     """The study under another name, so that a run of the real one is not changed."""
     text = (PROJECT_ROOT / "src/repro/studies/mvtec.toml").read_text(encoding="utf-8")
-    path = folder / "bad-input.toml"
-    path.write_text(text.replace('name = "mvtec"', 'name = "bad-input"'), encoding="utf-8")
+    path = folder / f"{BAD}.toml"
+    path.write_text(text.replace('name = "mvtec"', f'name = "{BAD}"'), encoding="utf-8")
     return str(path)
 
 
@@ -107,10 +112,10 @@ def test_a_malformed_cell_is_rejected(capsys: pytest.CaptureFixture[str]) -> Non
 def test_every_reader_rejects_results_of_another_schema_version(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = RunFolder("other-schema")
+    folder = RunFolder(OTHER)
     write_json(folder.report / "results.json", {"schema_version": 2})
     try:
-        assert main([command, "--study", "other-schema"]) == 2
+        assert main([command, "--study", OTHER]) == 2
     finally:
         shutil.rmtree(folder.report)
     (line,) = capsys.readouterr().err.splitlines()

@@ -1,14 +1,16 @@
-"""Cells are assigned to GPUs, one each. Runs without a GPU."""
+"""Cells are assigned to GPUs. Runs without a GPU."""
 
 import os
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from repro.gpus import gpus, one_of
+from repro import gpus as module
+from repro.gpus import gpus, one_of, shares
 from repro.runs import RunFolder
 
 HOLD = """
@@ -81,6 +83,27 @@ def test_two_cells_get_a_gpu_each_and_a_third_waits_for_one(tmp_path: Path) -> N
     for cell in cells:
         cell.kill()
         cell.communicate()
+
+
+@pytest.mark.parametrize(
+    ("listed", "cells"), [("81559", 10), ("81559\n24000", 3), ("6000", 1), ("", 1), ("No devices were found", 1)]
+)
+def test_cells_share_a_gpu_within_its_memory(listed: str, cells: int) -> None:
+    assert shares(["printf", listed]) == cells
+
+
+def test_without_the_drivers_tool_a_gpu_is_not_shared() -> None:
+    assert shares(["no-such-command"]) == 1
+
+
+def test_cells_spread_over_gpus_before_they_share_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "shares", lambda: 2)
+    folder, taken = RunFolder("s", tmp_path), []
+    with ExitStack() as held:
+        for _ in range(4):
+            held.enter_context(one_of(["0", "1"], folder))
+            taken.append(os.environ["CUDA_VISIBLE_DEVICES"])
+    assert taken == ["0", "1", "0", "1"]
 
 
 def test_the_environment_is_restored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

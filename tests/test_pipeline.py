@@ -31,7 +31,7 @@ UNLISTED = {
     "runs/{study}/weights/": "copied by fit from files whose SHA-256 is in fit.json",
     "runs/{study}/hashes/": "what verify compares",
     "report/{study}/hashes/": "what verify compares",
-    "runs/{study}/benchmarks/": "timings, which do not affect a result",
+    "runs/{study}/timings/": "timings, which do not affect a result",
     "runs/.{study}.lock": "one process at a time",
 }
 #: Temporary folders of a single stage.

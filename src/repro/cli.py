@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -12,6 +13,7 @@ from repro import __version__
 from repro.arguments import COMMANDS
 from repro.errors import in_words
 from repro.workflow.interrupt import STOPPED, promptly
+from repro.workflow.preloaded import ask
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -20,7 +22,12 @@ def main(arguments: list[str] | None = None) -> int:
     0 where it went well, 1 where a guard or a metric failed, 2 where the input is bad or disk or memory did not
     suffice, 130 where it was interrupted.
     """
+    started = time.monotonic()
     options = _parser().parse_args(arguments)
+    options.started = started
+    status = ask(sys.argv[1:] if arguments is None else arguments)
+    if status is not None:
+        return status
     call, _, writes = COMMANDS[options.command]
     # Before their import: tqdm's bars are for terminals, ours for logs; timm warns of its own past.
     os.environ.setdefault("TQDM_MININTERVAL", "10")

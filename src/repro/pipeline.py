@@ -250,9 +250,9 @@ class Job:
 
     @property
     def timing(self) -> Path:
-        """Where the workflow notes how long it took."""
-        below = Path(self.stage.rule, self.cell.key) if self.cell else Path(self.stage.name)
-        return self.folder.run / "benchmarks" / f"{below}.tsv"
+        """Where the stage notes how long it took and how much memory it held."""
+        below = Path(self.stage.name, self.cell.key) if self.cell else Path(self.stage.name)
+        return self.folder.run / "timings" / f"{below}.json"
 
     @property
     def finished(self) -> bool:

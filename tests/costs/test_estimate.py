@@ -9,13 +9,12 @@ from repro.costs import forecast
 from repro.costs.estimate import count_images, estimate, past_timings
 from repro.costs.needs import Images
 from repro.errors import ReproError
-from repro.runs import PROJECT_ROOT, RunFolder, read_json, write_json, write_text
+from repro.runs import PROJECT_ROOT, RunFolder, read_json, write_json
 from repro.workflow.choices import Choices
 from repro.workflow.choose import choose_study
 from repro.workflow.reproduce import reproduce
 
 FULL, EMBEDDED = study.load("mvtec-full"), study.load("embedded")
-HEAD = "s\th:m:s\tmax_rss\n"
 
 
 @pytest.fixture
@@ -88,7 +87,7 @@ def test_runs_on_this_machine_take_precedence_over_the_reports(clone: RunFolder)
     write_json(run.study_file, EMBEDDED.model_dump(mode="json"))
     write_json(run.manifest("grid"), {"files": {}, "record": {"train": 24, "test": {"good": 10, "bent": 20}}})
     write_json(run.run / "cells" / "efficientad" / "grid" / "seed0" / "fit.json", {"threads": 2, "device": "cpu"})
-    write_text(run.run / "benchmarks" / "fit" / "efficientad" / "grid" / "seed0.tsv", HEAD + "100.0\t0:01:40\t1600\n")
+    write_json(run.run / "timings/fit/efficientad/grid/seed0.json", {"seconds": 100.0, "peak_mb": 1600.0})
     timings, source = past_timings(clone)
     assert source == "runs of mine on this machine"
     assert [(timing.workload.stage, timing.core_seconds, timing.gpu) for timing in timings] == [("fit", 200.0, False)]

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repro import study as studies
-from repro.runs import RunFolder, read_json, read_root, write_json, write_text
+from repro.runs import RunFolder, read_json, read_root, write_json
 from repro.search.features import read_embeddings
 from repro.stages.results import results
 from repro.stages.score import evaluate, load
@@ -46,8 +46,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
         write_json(folder.cell(cell) / "scores.json", record)
         write_json(folder.cell(cell) / "hits.json", content["retrieval"][cell.key])
         for stage in ("fit", "score"):
-            row = "s\tmax_rss\n61.5\t1234.0\n"
-            write_text(folder.run / "benchmarks" / stage / cell.variant / cell.category / f"seed{cell.seed}.tsv", row)
+            write_json(folder.run / "timings" / stage / f"{cell.key}.json", {"seconds": 61.5, "peak_mb": 1234.0})
     write_json(folder.manifest("leather"), {"files": {}, "record": content["data"]["categories"]["leather"]})
     write_json(folder.receptive_field, content["receptive_field"])
     write_json(folder.data_root, {"root": str(root)})
@@ -73,21 +72,15 @@ def test_an_altered_run_folder_is_collected_or_refused_in_one_line(
     finished: RunFolder, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     folder = copy(finished, tmp_path_factory.mktemp("altered"))
-    paths = [path for path in sorted(folder.run.rglob("*")) if path.suffix in (".json", ".tsv")]
-    path = data.draw(st.sampled_from(paths))
-    if path.suffix == ".tsv":
-        path.write_text(
-            data.draw(st.sampled_from(["", "s\tmax_rss\n", "s\tmax_rss\nx\t-\n", "a\nb\n", "s\nnan\n", "\x00"]))
-        )
-    else:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        path.write_text(json.dumps(data.draw(altered(content) | junk)), encoding="utf-8")
+    path = data.draw(st.sampled_from(sorted(folder.run.rglob("*.json"))))
+    content = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(data.draw(altered(content) | junk)), encoding="utf-8")
 
     def collect() -> None:
         read_root(folder, hint="run `nox -s evaluate`")
         results(folder, studies.load_resolved(folder))
 
-    attempt(f"run folder: {path.name if path.suffix == '.json' else 'benchmarks'}", collect)
+    attempt(f"run folder: {path.name}", collect)
     assert {entry.name for entry in folder.root.iterdir()} <= {"runs", "report"}
     shutil.rmtree(folder.root)
 

@@ -18,6 +18,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import example_report
 
 from repro import cli
+from repro.costs.timings import note
+from repro.pipeline import job
 from repro.runs import Cell, RunFolder, read_json, write_json, writing
 
 #: Side of the maps and dimension of the embeddings.
@@ -150,10 +152,13 @@ def main(seconds: float, arguments: list[str]) -> int:
     """Run a command of `repro`, or replace a stage of a cell; `fit` waits `seconds` first."""
     if arguments[0] not in STAGES:
         return cli.main(arguments)
+    started = time.monotonic()
     options = dict(zip(arguments[1::2], arguments[2::2], strict=True))
+    folder, cell = RunFolder(options["--study"]), Cell.from_key(options["--cell"])
     if arguments[0] == "fit":
         time.sleep(seconds)
-    STAGES[arguments[0]](RunFolder(options["--study"]), Cell.from_key(options["--cell"]))
+    STAGES[arguments[0]](folder, cell)
+    note(job(folder, arguments[0], cell).timing, started)
     return 0
 
 

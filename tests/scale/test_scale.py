@@ -1,6 +1,5 @@
 """The full benchmark of 300 cells in the real workflow with simulated training: the overhead."""
 
-import csv
 import os
 import shutil
 import subprocess
@@ -15,7 +14,7 @@ import pytest
 
 from repro import study as studies
 from repro.records.guards import Guards
-from repro.runs import PROJECT_ROOT, RunFolder, read_record, write_text
+from repro.runs import PROJECT_ROOT, RunFolder, read_json, read_record, write_text
 from repro.workflow import reproduce as workflow
 from repro.workflow import snakemake
 from repro.workflow.choices import Choices
@@ -81,7 +80,7 @@ def simulation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulation]
         start = times()
         workflow.reproduce(choices)
         simulation.costs["workflow, nothing to do"] = since(start)
-    simulation.jobs = sum(float(row["s"]) for row in benchmarks(folder))
+    simulation.jobs = sum(read_json(path, hint="")["seconds"] for path in (folder.run / "timings").rglob("seed*.json"))
     for name in ("results", "verdicts", "guard --keep-going", "figures", "render"):
         simulation.costs[name] = timed([sys.executable, "-m", "repro", *name.split(), "--study", NAME])
     for name in ("repro.cli", "repro.stages.score", "repro.stages.retrieve"):
@@ -98,12 +97,6 @@ def times() -> tuple[float, float]:
 def since(start: tuple[float, float]) -> Cost:
     wall, cpu = times()
     return Cost(wall - start[0], cpu - start[1])
-
-
-def benchmarks(folder: RunFolder) -> Iterator[dict[str, str]]:
-    for path in (folder.run / "benchmarks").rglob("seed*.tsv"):
-        with path.open(encoding="utf-8") as stream:
-            yield from csv.DictReader(stream, delimiter="\t")
 
 
 def clear(folder: RunFolder) -> None:

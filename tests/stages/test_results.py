@@ -5,7 +5,6 @@ import example_report
 import pytest
 
 from repro import study as studies
-from repro.costs.timings import timings
 from repro.errors import ReproError
 from repro.machine import commit, processor
 from repro.records.environment import Environment
@@ -94,15 +93,6 @@ def test_cells_of_a_variant_that_were_trained_with_different_weights_are_no_resu
 
 def test_outside_git_the_commit_is_unknown(tmp_path: Path) -> None:
     assert commit(tmp_path) == "unknown"
-
-
-def test_a_timing_whose_writing_was_cut_short_is_left_out(tmp_path: Path) -> None:
-    key = "patchcore/grid/seed0"
-    for stage, text in (("fit", "s\tmax_rss\n12.5\t900\n"), ("predict", ""), ("score", "s\tmax_rss\n")):
-        path = tmp_path / "benchmarks" / stage / f"{key}.tsv"
-        path.parent.mkdir(parents=True)
-        path.write_text(text, encoding="utf-8")
-    assert timings(tmp_path, {key}) == {f"fit {key}": {"seconds": 12.5, "peak_mb": 900.0}}
 
 
 @pytest.mark.parametrize(

@@ -6,28 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from repro import study as studies
 from repro.errors import ReproError
-from repro.runs import RunFolder, write_json, write_text
+from repro.runs import RunFolder
 from repro.workflow import reproduce as module
 from repro.workflow.choices import Choices
 from repro.workflow.reproduce import reproduce
 from repro.workflow.snakemake import PROFILES, command, find_profile
 
 FOLDER = RunFolder("smoke")
-
-
-def test_a_timing_older_than_its_stage_is_deleted(tmp_path: Path) -> None:
-    folder, study = RunFolder("smoke", tmp_path), studies.load("smoke")
-    for cell, age in zip(study.cells, (-60, 60), strict=True):
-        timing = folder.run / "benchmarks" / "score" / f"{cell.key}.tsv"
-        write_json(folder.cell(cell) / "scores.json", {})
-        write_text(timing, "s\n1\n")
-        time = (folder.cell(cell) / "scores.json").stat().st_mtime + age
-        os.utime(timing, (time, time))
-    module._delete_old_timings(folder, study)
-    exists = [(folder.run / "benchmarks" / "score" / f"{cell.key}.tsv").is_file() for cell in study.cells]
-    assert exists == [False, True]
 
 
 @pytest.mark.parametrize(
@@ -72,6 +58,17 @@ def test_on_a_cluster_a_cell_requests_a_gpu_unless_the_cpu_is_chosen(accelerator
     assert gpus in after(line, "--config")
     assert "--cores" not in line
     assert "--resources" not in line
+
+
+@pytest.mark.parametrize(("cores", "count"), [(16, 10), (4, 4)])
+def test_cells_share_a_gpu_within_its_memory_and_the_cores(
+    cores: int, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("repro.workflow.snakemake.gpus", lambda *_: ["0"])
+    monkeypatch.setattr("repro.workflow.snakemake.shares", lambda: 10)
+    line = command(FOLDER, Choices(cores=cores), PROFILES / "local")
+    assert f"gpu={count}" in after(line, "--resources")
+    assert f"gpus={count}" in after(line, "--config")
 
 
 def test_a_partial_paper_trains_nothing() -> None:

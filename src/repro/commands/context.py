@@ -46,19 +46,23 @@ def device_of(options: Options) -> "Device":
 
 
 def one_gpu(options: Options, folder: "RunFolder") -> AbstractContextManager[None]:
-    """Hold a GPU of its own for a stage where there are several; enter it before torch is imported."""
+    """Hold a place on a GPU for a stage where there are several; enter it before CUDA is used."""
     from repro.gpus import gpus, one_of
 
     return one_of(gpus(options.accelerator, options.devices), folder)
 
 
 def recorded(options: Options, stage: Callable[[], Result]) -> Result:
-    """Run a stage, named like its command, and keep the hashes of what it reads and writes."""
+    """Run a stage, named like its command; keep the hashes of what it reads and writes, and what it took."""
+    from repro.costs.timings import note
     from repro.hashes import recording
     from repro.pipeline import job
 
-    with recording(job(folder_of(options), options.command, cell_of(options) if "cell" in options else None)):
-        return stage()
+    of = job(folder_of(options), options.command, cell_of(options) if "cell" in options else None)
+    with recording(of):
+        result = stage()
+    note(of.timing, options.started)
+    return result
 
 
 def quiet() -> None:

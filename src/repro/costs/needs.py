@@ -155,7 +155,7 @@ def score_memory(variant: Variant, image_size: int, images: Images) -> int:
 def cores_of(study: Study, variant: str, cores: int, gpus: int) -> int:
     """Threads of a cell that trains or predicts, at least 1.
 
-    With GPUs, one cell runs on each and the cores are divided among them. On a CPU a cell of EfficientAD gets four
+    With GPUs, `gpus` cells run at once and the cores are divided among them. On a CPU a cell of EfficientAD gets four
     cores, or all if there are fewer; a cell of another model, which spends half of its time loading, gets one. If the
     study has too few cells to use all cores this way, they share them.
     """

@@ -1,34 +1,45 @@
-"""Timings: the workflow's benchmark files in, seconds and peak memory of each stage out."""
+"""Timings: what each stage of a run took; a stage notes it when it is finished."""
 
-import csv
+import resource
+import sys
+import time
 from collections.abc import Set
-from math import isfinite
 from pathlib import Path
+
+from pydantic import ValidationError
+
+from repro.errors import ReproError
+from repro.records.base import fault
+from repro.records.costs import Cost
+from repro.runs import read_json, write_json
+
+
+def note(path: Path, started: float) -> None:
+    """Write what this process took since `started`, in seconds of time.monotonic(), and the most memory it held."""
+    write_json(path, {"seconds": round(time.monotonic() - started, 2), "peak_mb": round(_peak(), 1)})
 
 
 def timings(run: Path, cells: Set[str]) -> dict[str, dict[str, float]]:
     """Seconds and peak memory in MB of the stages in a run folder, keyed by `stage` or `stage cell`.
 
-    Files of cells that are not in `cells` are skipped: they are left over from an earlier choice of categories.
+    Files of cells that are not in `cells` are skipped: they are left over from an earlier choice of categories. Raises
+    ReproError for a file that is not a timing.
     """
     costs = {}
-    for path in sorted((run / "benchmarks").rglob("*.tsv")):
-        with path.open(encoding="utf-8") as stream:
-            row = next(csv.DictReader(stream, delimiter="\t"), {})
-        stage, *parts = path.relative_to(run / "benchmarks").with_suffix("").parts
+    for path in sorted((run / "timings").rglob("*.json")):
+        stage, *parts = path.relative_to(run / "timings").with_suffix("").parts
         cell = "/".join(parts)
         if cell not in cells and stage != "receptive-field":
             continue
-        seconds, peak = _number(row.get("s")), _number(row.get("max_rss"))
-        if seconds is not None:
-            costs[f"{stage} {cell}".strip()] = {"seconds": seconds, "peak_mb": peak or 0.0}
+        try:
+            cost = Cost.model_validate(read_json(path, hint="delete it"))
+        except ValidationError as error:
+            raise ReproError(f"is no timing ({fault(error)})", where=path, hint="delete it") from None
+        costs[f"{stage} {cell}".strip()] = cost.model_dump()
     return costs
 
 
-def _number(text: str | None) -> float | None:
-    """A finite number; None for `-`, `NA` and the truncated fields of a workflow that was killed."""
-    try:
-        number = float(text or "")
-    except ValueError:
-        return None
-    return number if isfinite(number) else None
+def _peak() -> float:
+    """Peak memory of this process, or of the largest that it started, in MB."""
+    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return peak * (1 if sys.platform == "darwin" else 1024) / 1e6

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from repro.data.layout import defect_of
 from repro.metrics.bootstrap import Counts, Curve, chunks, interval, resample
-from repro.metrics.detection import best_threshold
+from repro.metrics.detection import best_threshold, thresholds
 from repro.records.metrics import Fold, Leak, SoundRecord, Thresholds
 from repro.records.predictions import Bools, Floats, Predictions
 
@@ -38,6 +38,7 @@ def cross_fit(predictions: Predictions, images: Counts, pixels: Counts) -> Sound
     if not all(predictions.masks[half == side].any() for side in (0, 1)):
         return None
     weights = resample(2 * half + predictions.labels)
+    chosen = thresholds(predictions)
     image_thresholds = _thresholds(predictions.scores, predictions.labels, half)
     pixel_thresholds = _thresholds(predictions.maps, predictions.masks, half)
     first, second = (
@@ -52,8 +53,8 @@ def cross_fit(predictions: Predictions, images: Counts, pixels: Counts) -> Sound
         folds=(first, second),
         image_f1=_out_of_fold(predictions.scores, predictions.labels, half, image_thresholds),
         pixel_f1=_out_of_fold(predictions.maps, predictions.masks, half, pixel_thresholds),
-        image_leak=_leak(predictions.scores, predictions.labels, half, image_thresholds, images, weights),
-        pixel_leak=_leak(predictions.maps, predictions.masks, half, pixel_thresholds, pixels, weights),
+        image_leak=_leak(predictions.scores, predictions.labels, half, chosen.image, image_thresholds, images, weights),
+        pixel_leak=_leak(predictions.maps, predictions.masks, half, chosen.pixel, pixel_thresholds, pixels, weights),
     )
 
 
@@ -71,11 +72,17 @@ def _out_of_fold(values: Floats, truth: Bools, half: Halves, thresholds: list[np
 
 
 def _leak(
-    values: Floats, truth: Bools, half: Halves, thresholds: list[np.float32], counts: Counts, weights: NDArray[np.int64]
+    values: Floats,
+    truth: Bools,
+    half: Halves,
+    chosen: float,
+    thresholds: list[np.float32],
+    counts: Counts,
+    weights: NDArray[np.int64],
 ) -> Leak:
     """F1 at the threshold of all images minus F1 at cross-fitted thresholds; each resample chooses its own."""
-    best = best_threshold(values.ravel(), truth.ravel())
-    points = _out_of_fold(values, truth, half, [best, best]) - _out_of_fold(values, truth, half, thresholds)
+    best = [np.float32(chosen)] * 2
+    points = _out_of_fold(values, truth, half, best) - _out_of_fold(values, truth, half, thresholds)
     ends = interval(np.concatenate([_leaks(counts, part, half) for part in chunks(weights)]))
     return Leak(points=round(100 * points, 4), low=round(100 * ends.low, 2), high=round(100 * ends.high, 2))
 

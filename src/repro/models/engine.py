@@ -44,7 +44,8 @@ def datamodule(folder: RunFolder, category: str) -> AnomalibDataModule:
         category=category,
         train_batch_size=TRAIN_BATCH,
         eval_batch_size=EVAL_BATCH,
-        num_workers=4 if torch.cuda.is_available() else 0,
+        # On a CPU the network needs all cores; beside a GPU all but one load images.
+        num_workers=min(4, torch.get_num_threads() - 1) if torch.cuda.is_available() else 0,
     )
 
 

@@ -9,7 +9,7 @@ class Cost(Record):
     """An entry of timings.json: what a stage took, of one cell or for the study."""
 
     seconds: float
-    #: Most memory that the stage held; 0 where it was too short to be measured.
+    #: Most memory that the stage held.
     peak_mb: float
 
 

@@ -17,7 +17,7 @@ Bools = NDArray[np.bool_]
 UNREADABLE = (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Predictions:
     """What a cell predicts for the test images of its category."""
 

@@ -9,7 +9,6 @@ from repro.costs.forecast import check_room, forecast
 from repro.errors import ReproError
 from repro.integrity.repair import repair
 from repro.models import shipped
-from repro.pipeline import jobs
 from repro.records.figures import Figures
 from repro.records.guards import Guards
 from repro.records.results import Results
@@ -53,7 +52,6 @@ def _reproduce(folder: RunFolder, study: studies.Study, choices: Choices) -> int
     # Altered manifests are deleted by now.
     prepare(folder, study)
     _redraw_lost_figures(folder)
-    _delete_old_timings(folder, study)
     damaged = damaged if choices.until != "train" else []
     whole = Outcome() if choices.partial else run(folder, choices, profile, damaged)
     write_partial = choices.partial or (whole.failed and choices.keep_going and choices.until != "train")
@@ -123,17 +121,6 @@ def _redraw_lost_figures(folder: RunFolder) -> None:
         figures = read_record(listed, Figures, hint="delete it").figures
         if not all((listed.parent / figure.file).is_file() for figure in figures):
             listed.unlink()
-
-
-def _delete_old_timings(folder: RunFolder, study: studies.Study) -> None:
-    """Delete timings that are older than the files that they time: killed between the two, a stage has left none.
-
-    Snakemake would take the age of the timing for that of the stage's files and run the stage again.
-    """
-    for job in jobs(folder, study, study.cells):
-        timing, last = job.timing, job.outputs[-1]
-        if timing.is_file() and last.is_file() and timing.stat().st_mtime < last.stat().st_mtime - 1:
-            timing.unlink()
 
 
 def _write_something(folder: RunFolder) -> None:

@@ -8,10 +8,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from repro.errors import ReproError
-from repro.gpus import gpus
-from repro.pipeline import STAGES
+from repro.gpus import gpus, shares
+from repro.pipeline import OF_A_CELL, STAGES, is_finished, resolved
 from repro.runs import LOCKED, RunFolder
 from repro.workflow.choices import Choices
+from repro.workflow.preloaded import preloading, serving
 from repro.workflow.supervise import supervise
 
 SNAKEFILE = Path(__file__).parent / "Snakefile"
@@ -35,9 +36,19 @@ def run(
     folder: RunFolder, choices: Choices, profile: Path, more: Sequence[str] = (), *, partial: bool = False
 ) -> Outcome:
     """Run the workflow for the paper and `more` files, or with `partial` for the paper of the finished cells."""
-    line = command(folder, choices, profile, more, partial=partial)
-    status, errors = supervise(line, folder.root, environment(profile) | {LOCKED: folder.study})
+    line, variables = command(folder, choices, profile, more, partial=partial), environment(profile)
+    if profile == PROFILES / LOCAL:
+        line, variables = preloading(line, [] if partial else _unfinished(folder)), serving(variables)
+    status, errors = supervise(line, folder.root, variables | {LOCKED: folder.study})
     return Outcome(status != 0, tuple(dict.fromkeys(errors)))
+
+
+def _unfinished(folder: RunFolder) -> list[str]:
+    """The stages of cells, if a cell is not finished."""
+    study = resolved(folder)
+    if study is None or all(is_finished(folder, study, cell) for cell in study.cells):
+        return []
+    return [stage.name for stage in OF_A_CELL if stage.applies(study)]
 
 
 def find_profile(name_or_path: str) -> Path:
@@ -69,8 +80,12 @@ def command(
 ) -> list[str]:
     """The command line of Snakemake; see `run`."""
     local = profile == PROFILES / LOCAL
+    cores = available_cores(choices) if local else choices.cores
     # The GPUs of a cluster are not known here: a cell asks for one unless the CPU is asked for.
-    count = len(gpus(choices.accelerator, choices.devices)) if local else int(choices.accelerator != "cpu")
+    count = int(choices.accelerator != "cpu")
+    if local:
+        names = gpus(choices.accelerator, choices.devices)
+        count = len(names) * min(shares(), max(1, (cores or 1) // len(names))) if names else 0
     config = {
         "study": folder.study,
         "accelerator": choices.accelerator,
@@ -79,7 +94,6 @@ def command(
         "gpus": count,
         "partial": int(partial),
     }
-    cores = available_cores(choices) if local else choices.cores
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
     limits = [f"mem_mb={memory}", *([f"gpu={count}"] if count else [])] if local else []
     return [
