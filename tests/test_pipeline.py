@@ -14,7 +14,7 @@ from repro.runs import PROJECT_ROOT, WRITING, RunFolder
 from repro.study import load_resolved
 
 #: Modules that start a stage and do not affect its result.
-ENTRY = {"__init__", "__main__", "arguments", "cli", "commands", "workflow"}
+ENTRY = {"__init__", "__main__", "arguments", "cli", "commands", "serve", "workflow"}
 #: Imports of these and of the plumbing: messages, paths and schemas, which do not affect a result.
 BEHIND = {
     path.relative_to(PACKAGE).as_posix()
@@ -40,7 +40,8 @@ SCRATCH = ("lightning/", "resume-", "qdrant/", "__pycache__/")
 
 @dataclass(frozen=True)
 class Access:
-    stage: Stage
+    #: None for the process whose forks the stages are: it imports what they need.
+    stage: Stage | None
     kind: str
     #: Relative to the project.
     path: str
@@ -55,6 +56,8 @@ def accesses(run: smoke.Run) -> Iterator[Access]:
         name = arguments[3] if arguments[1:3] == ["-m", "repro"] else "guard" if "--write-guards" in arguments else None
         if name in BY_NAME and not BY_NAME[name].before:
             yield Access(BY_NAME[name], kind, *paths)
+        elif arguments[1:3] == ["-m", "repro.serve"]:
+            yield Access(None, kind, *paths)
 
 
 def listed(folder: RunFolder) -> dict[str, set[str]]:
@@ -86,9 +89,12 @@ def test_every_file_that_a_stage_reads_is_among_its_inputs(smoke_run: smoke.Run)
     read = [access for access in accesses(smoke_run) if access.kind == "read"]
     study_of_run = load_resolved(smoke_run.folder)
     ran = {stage.name for stage in STAGES if not stage.before and stage.applies(study_of_run)}
-    assert {access.stage.name for access in read} == ran
+    assert {access.stage.name for access in read if access.stage} == ran
+    of_any = set().union(*names.values())
     missing = {
-        (access.stage.name, access.path) for access in read if not is_listed(access, names[access.stage.name], study)
+        (access.stage.name if access.stage else "serve", access.path)
+        for access in read
+        if not is_listed(access, names[access.stage.name] if access.stage else of_any, study)
     }
     assert sorted(missing) == []
 
@@ -108,7 +114,7 @@ def test_every_file_is_written_under_a_temporary_name_and_renamed(smoke_run: smo
         ".jpg",
     }
     direct = {
-        (access.stage.name, access.path)
+        (access.stage.name if access.stage else "serve", access.path)
         for access in written
         if not (Path(access.path).name.startswith(WRITING) and access.path in renamed)
         and not access.path.endswith(".lock")

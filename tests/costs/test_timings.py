@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from repro.costs.timings import note, timings
+from repro.commands.timing import note
+from repro.costs.timings import timings
 from repro.errors import ReproError
 
 KEY = "patchcore/grid/seed0"

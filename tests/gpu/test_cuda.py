@@ -12,6 +12,7 @@ from repro.data.pinned import pinned
 from repro.models import lite0
 from repro.models.accelerate import channels_last
 from repro.models.kcenter import farthest_first
+from repro.models.kcenter_cuda import PRODUCT
 from repro.models.patchcore import LeanPatchcoreModel
 
 pytestmark = [
@@ -26,25 +27,19 @@ def points(count: int, dimension: int) -> torch.Tensor:
     return low + 0.1 * torch.randn(count, dimension, generator=generator)
 
 
-def radius(candidates: torch.Tensor, selected: torch.Tensor) -> float:
-    """Compute the largest distance of a point to the nearest selected one."""
-    return float(torch.cdist(candidates.double(), candidates[selected].double()).amin(1).max())
-
-
-def test_the_coreset_covers_as_well_as_on_a_cpu() -> None:
-    """The order is not asserted, because different rounding may decide near ties differently."""
+def test_the_coreset_is_that_of_a_cpu_in_the_same_order() -> None:
     bank = points(20_000, 128)
     expected, actual = farthest_first(bank, 2_000, 7), farthest_first(bank.cuda(), 2_000, 7)
     assert actual.device.type == "cuda"
-    assert len(actual.unique()) == 2_000
-    assert radius(bank, actual.cpu()) == pytest.approx(radius(bank, expected), rel=1e-3)
+    assert actual.tolist() == expected.tolist()
 
 
 def test_a_full_bank_is_selected_on_the_device_within_its_memory() -> None:
     bank = points(327_680, 896).cuda()
     torch.cuda.reset_peak_memory_stats()
     assert farthest_first(bank, 1_000, 0).device.type == "cuda"
-    assert torch.cuda.max_memory_allocated() < 2 * bank.nbytes
+    # The points, centred once more, and one product of all points with some centres.
+    assert torch.cuda.max_memory_allocated() < 2.2 * bank.nbytes + 3 * 4 * PRODUCT
 
 
 def test_the_nearest_neighbours_are_those_of_the_cpu() -> None:

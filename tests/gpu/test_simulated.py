@@ -1,6 +1,5 @@
 """Preparation of networks and batches for a GPU, and its memory, simulated."""
 
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -103,17 +102,3 @@ def test_features_are_channels_last_in_the_whole_network() -> None:
         channels_last([network])
         features: Tensor = network(torch.empty(2, 3, 64, 64, device="cuda:0"))
     assert features.is_contiguous(memory_format=torch.channels_last)
-
-
-@pytest.mark.usefixtures("no_swapping")
-def test_the_sketch_of_all_patches_fits_a_small_gpu() -> None:
-    """Only the sketch holds all points at once; the rest of the selection works on pools of two thousand."""
-    from repro.models.kcenter import _sketch
-
-    with warnings.catch_warnings(), FakeTensorMode(), MemTracker() as tracker:
-        warnings.simplefilter("ignore")
-        points = torch.empty(PATCHES, CHANNELS, device="cuda:0")
-        sketch = _sketch(points)
-    assert sketch.values.device.type == "cuda"
-    assert sketch.values.shape == (PATCHES, 49)
-    assert peak_gb(tracker) < 1.5 * PATCHES * CHANNELS * 4 / 1e9

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import example_report
 
 from repro import cli
-from repro.costs.timings import note
+from repro.commands.timing import note
 from repro.pipeline import job
 from repro.runs import Cell, RunFolder, read_json, write_json, writing
 

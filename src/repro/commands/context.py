@@ -54,7 +54,7 @@ def one_gpu(options: Options, folder: "RunFolder") -> AbstractContextManager[Non
 
 def recorded(options: Options, stage: Callable[[], Result]) -> Result:
     """Run a stage, named like its command; keep the hashes of what it reads and writes, and what it took."""
-    from repro.costs.timings import note
+    from repro.commands.timing import note
     from repro.hashes import recording
     from repro.pipeline import job
 

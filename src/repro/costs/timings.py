@@ -1,8 +1,5 @@
-"""Timings: what each stage of a run took; a stage notes it when it is finished."""
+"""Timings: what the stages of a run took, as `repro.commands.timing` notes it."""
 
-import resource
-import sys
-import time
 from collections.abc import Set
 from pathlib import Path
 
@@ -11,12 +8,7 @@ from pydantic import ValidationError
 from repro.errors import ReproError
 from repro.records.base import fault
 from repro.records.costs import Cost
-from repro.runs import read_json, write_json
-
-
-def note(path: Path, started: float) -> None:
-    """Write what this process took since `started`, in seconds of time.monotonic(), and the most memory it held."""
-    write_json(path, {"seconds": round(time.monotonic() - started, 2), "peak_mb": round(_peak(), 1)})
+from repro.runs import read_json
 
 
 def timings(run: Path, cells: Set[str]) -> dict[str, dict[str, float]]:
@@ -37,9 +29,3 @@ def timings(run: Path, cells: Set[str]) -> dict[str, dict[str, float]]:
             raise ReproError(f"is no timing ({fault(error)})", where=path, hint="delete it") from None
         costs[f"{stage} {cell}".strip()] = cost.model_dump()
     return costs
-
-
-def _peak() -> float:
-    """Peak memory of this process, or of the largest that it started, in MB."""
-    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return peak * (1 if sys.platform == "darwin" else 1024) / 1e6

@@ -29,16 +29,17 @@ class LeanEfficientAd(EfficientAd):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        #: Outputs of the teacher by digest of the image.
-        self._teacher_maps: dict[bytes, Tensor] = {}
+        #: Outputs of the teacher by image: its digest, or on a GPU, which would have to wait for that, its path.
+        self._teacher_maps: dict[bytes | str, Tensor] = {}
         #: Number of penalty images drawn in the current pass over them, and torch's random state before the first.
         self._penalty_position, self._penalty_rng_state = 0, torch.empty(0)
 
     def on_train_start(self) -> None:
         """Prepare as anomalib does and cache the maps that the teacher computes for its channel statistics."""
-        hook = self.model.teacher.register_forward_hook(self._store)
+        hook = None if self.device.type == "cuda" else self.model.teacher.register_forward_hook(self._store)
         super().on_train_start()
-        hook.remove()
+        if hook:
+            hook.remove()
         self._penalty_position = 0
 
     def on_train_end(self) -> None:
@@ -49,12 +50,15 @@ class LeanEfficientAd(EfficientAd):
         del teacher
         self._teacher_maps[_digest(inputs[0])] = maps
 
-    def _maps(self, images: Tensor) -> Tensor:
-        digest = _digest(images)
-        if digest not in self._teacher_maps:
+    def _maps(self, batch: Batch) -> Tensor:
+        images = batch.image
+        key = "\n".join(batch.image_path or ()) if images.is_cuda else _digest(images)
+        if not key:
+            return self.model.teacher(images).detach()
+        if key not in self._teacher_maps:
             with torch.no_grad():
-                self._teacher_maps[digest] = self.model.teacher(images)
-        return self._teacher_maps[digest]
+                self._teacher_maps[key] = self.model.teacher(images)
+        return self._teacher_maps[key]
 
     def _next_penalty(self) -> Tensor:
         """Draw the next penalty image, (1, 3, H, W); a pass over them continues across epochs."""
@@ -88,10 +92,11 @@ class LeanEfficientAd(EfficientAd):
         """
         del args, kwargs
         penalty = self._next_penalty().to(self.device)
-        loss_st, loss_ae, loss_stae = losses(self.model, batch.image, self._maps(batch.image), penalty)
+        loss_st, loss_ae, loss_stae = losses(self.model, batch.image, self._maps(batch), penalty)
         loss = loss_st + loss_ae + loss_stae
         for name, value in {"st": loss_st, "ae": loss_ae, "stae": loss_stae, "loss": loss}.items():
-            self.log(f"train_{name}", value.item(), on_epoch=True, prog_bar=True, logger=True)
+            # anomalib logs numbers, for which a GPU would have to finish the step.
+            self.log(f"train_{name}", value.detach(), on_epoch=True, prog_bar=True, logger=True)
         return {"loss": loss}
 
 

@@ -20,6 +20,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from repro.models import kcenter_cuda
+
 #: Numbers of leading principal components in a sketch, of points in a pool, of points in a cell on average and at most,
 #: and of pairs and rows computed at once: the fastest of several on 80,000 patches of a random ResNet-18. None changes
 #: the selection.
@@ -38,11 +40,14 @@ def farthest_first(
     Each is the point with the largest distance to the nearest selected one; of equal distances the first index wins.
     Points equal to a selected one have distance 0; if no others are left, index 0 is repeated, as in anomalib.
     `progress` is called with the numbers of selected points and of all to select. Raises ValueError if a point or its
-    squared length is not finite. Needs memory for about N x 60 numbers, without the points.
+    squared length is not finite. Needs memory for about N x 60 numbers, without the points; for
+    points on a GPU see `kcenter_cuda`.
 
     Source: Sener and Savarese, arXiv 1708.00489, algorithm 1, as in anomalib 2.7, `KCenterGreedy`. Bounds by the
     triangle inequality: Elkan, ICML 2003.
     """
+    if points.is_cuda:
+        return kcenter_cuda.farthest_first(points, count, first, progress)
     if not all(bool((part * part).sum(1).isfinite().all()) for part in points.split(ROWS)):
         raise ValueError("some points or their squared lengths are not finite")
     cover = _Cover(points, first)
