@@ -129,8 +129,26 @@ local function label_anchor(inline)
   return label and raw("#metadata(none)<" .. label .. ">") or {}
 end
 
+-- The blocks without those that are for the page only, and the labels of what is left out.
+local function for_print(all)
+  local blocks, left_out, skipping = pandoc.Blocks {}, {}, false
+  for _, block in ipairs(all) do
+    local comment = block.t == "RawBlock" and block.text or ""
+    if comment:find("<!-- page only -->", 1, true) then skipping = true end
+    if not skipping then
+      blocks:insert(block)
+    else
+      local label = caption(block)
+      if label then left_out["#" .. label] = true end
+    end
+    if comment:find("<!-- end of page only -->", 1, true) then skipping = false end
+  end
+  return blocks, left_out
+end
+
 local function assemble(doc)
-  local out, blocks, index, appendix = pandoc.Blocks {}, doc.blocks, 1, false
+  local blocks, left_out = for_print(doc.blocks)
+  local out, index, appendix = pandoc.Blocks {}, 1, false
   while index <= #blocks do
     local block, following = blocks[index], blocks[index + 1]
     local label, words = caption(block)
@@ -142,7 +160,10 @@ local function assemble(doc)
       end
     elseif block.t == "Header" then
       block.level = block.level - 1
-      appendix = appendix or text_of(block.content):find("^Appendix") ~= nil
+      if not appendix and text_of(block.content):find("^Appendix") then
+        appendix = true
+        out:insert(pandoc.RawBlock("typst", "#appendix.update(true)"))
+      end
       if appendix or text_of(block.content) == "References" then out:insert(pandoc.RawBlock("typst", "#place.flush()")) end
       out:insert(block)
     elseif block.t == "RawBlock" and block.text:find("all figures above this line", 1, true) then
@@ -159,7 +180,7 @@ local function assemble(doc)
     elseif block.t == "Para" and #block.content == 1 and block.content[1].t == "Image" and caption(following) then
       local name, below = caption(following)
       -- Similarity sheets come in number: floated, each would take half a page of its own.
-      local float = not appendix and not block.content[1].src:find("figures/similar-", 1, true)
+      local float = not appendix and not block.content[1].src:find("figures/claims", 1, true) and not block.content[1].src:find("figures/similar-", 1, true)
       local left = "#captioned(" .. quoted(name) .. ", kind: image, float: " .. tostring(float) .. ", ["
       local call = between(left, below, "], [" .. picture_call(block.content[1]) .. "])")
       out:insert(pandoc.Plain(call))
@@ -169,7 +190,12 @@ local function assemble(doc)
     end
     index = index + 1
   end
-  doc.blocks = out
+  -- A link to what is left out would lead nowhere.
+  doc.blocks = out:walk {
+    Link = function(link)
+      if left_out[link.target] then return link.content .. pandoc.Inlines { pandoc.Str(" of the page") } end
+    end,
+  }
   for _, key in ipairs { "study", "commit" } do
     doc.meta[key] = pandoc.MetaInlines { raw("#" .. quoted(text_of(doc.meta[key]))) }
   end

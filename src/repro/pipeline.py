@@ -167,7 +167,7 @@ STAGES = (
     Stage(
         "figures",
         "report",
-        inputs=("{report}/results.json", "{cell}/predictions.npz"),
+        inputs=("{report}/results.json", "{report}/verdicts.json", "{cell}/predictions.npz"),
         optional=("{reports}/bench.json", "{reports}/published/results.json"),
         outputs=("{report}/figures/*", "{report}/figures/figures.json"),
         # One of the figures is of this table.

@@ -23,8 +23,8 @@ def test_escape_leaves_text_without_meaning_unchanged(text: str, marked: str) ->
 
 
 def test_numbers_are_formatted() -> None:
-    assert forms.score(Stat(0.98331, 0.01, 1)) == "0.9833"
-    assert forms.score(Stat(0.5, 0.01, 2)) == "0.5000 ±\N{NO-BREAK SPACE}0.0100"
+    assert forms.score(Stat(0.98331, 0.98331, 0.98331, 1)) == "0.9833"
+    assert forms.score(Stat(0.5, 0.4, 0.6, 2)) == "0.5000 (0.4000 to\N{NO-BREAK SPACE}0.6000)"
     assert forms.score(Spread(0.1, 0.10001)) == "0.1000"
     assert forms.percent(Spread(0.5, 1.0)) == "50.0\N{NO-BREAK SPACE}% to 100.0\N{NO-BREAK SPACE}%"
     assert forms.signed(-0.00001) == "0.0000"

@@ -40,5 +40,5 @@ def test_text_is_without_markup() -> None:
 
 
 def test_an_unknown_table_is_an_error_that_names_the_tables(tmp_path: Path) -> None:
-    with pytest.raises(ReproError, match="choose one of data, settings, scores"):
+    with pytest.raises(ReproError, match="choose one of verdicts, search, "):
         table(example_report.build(tmp_path), "nothing")

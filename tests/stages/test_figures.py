@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from example_report import SMALL, network
+from example_report import SMALL, network, verdicts
 from PIL import Image
 
 from repro.errors import ReproError
@@ -100,6 +100,8 @@ def study(root: Path, defects: dict[str, tuple[str, ...]], seeds: tuple[int, ...
         "receptive_field": {"input_size": PIXELS, "networks": networks},
     }
     write_json(folder.report / "results.json", Results.model_validate(content).model_dump(mode="json"))
+    judged = {"schema_version": 1, "results_sha256": "0" * 64, "verdicts": verdicts(next(iter(cells)))}
+    write_json(folder.report / "verdicts.json", judged)
     return folder
 
 
@@ -180,7 +182,7 @@ def contents(folder: RunFolder) -> dict[str, bytes]:
 
 def test_pictures_come_in_the_order_of_the_paper(folder: RunFolder) -> None:
     assert [figure.file for figure in read(folder).figures] == [
-        *("pipeline.svg", "metrics.svg", "distributions.svg", "curves.svg"),
+        *("claims.svg", "pipeline.svg", "metrics.svg", "distributions.svg", "curves.svg"),
         *("heat-maps.jpg", "heat-maps-grid.jpg", "heat-maps-tile.jpg"),
         *(
             f"similar-{variant}-{category}-1.jpg"
@@ -197,7 +199,7 @@ def test_drawing_again_gives_the_same_bytes_deletes_stale_files_and_reports_prog
     progress: list[tuple[int, int]] = []
     draw(folder, lambda done, total: progress.append((done, total)))
     assert contents(folder) == before
-    assert progress == [(done, 14) for done in range(1, 15)]
+    assert progress == [(done, 15) for done in range(1, 16)]
 
 
 def test_every_listed_figure_exists_is_small_and_described(folder: RunFolder) -> None:
@@ -230,7 +232,7 @@ def test_one_figure_drawn_alone_has_the_same_bytes_and_leaves_the_others_unchang
     assert stale.exists()
     stale.unlink()
     assert contents(folder) == before
-    with pytest.raises(ReproError, match=r"choose one of pipeline\.svg, metrics\.svg"):
+    with pytest.raises(ReproError, match=r"choose one of claims\.svg, pipeline\.svg"):
         draw(folder, only="nothing.svg")
 
 

@@ -37,7 +37,7 @@ from repro.study import (
 )
 
 STAGES = tuple(stage.name for stage in OF_A_CELL)
-#: Core-seconds for imports before a stage starts its work, where measured: on two cores of an AMD EPYC.
+#: Core-seconds that a stage takes before its work starts, as a fork; measured on two cores of an AMD EPYC.
 START = {"fit": 1.0, "predict": 1.0, "score": 0.5, "retrieve": 0.5}
 #: Stages that run the network, on a GPU if there is one; the others always run on the CPU.
 NETWORK_STAGES = tuple(stage.name for stage in OF_A_CELL if stage.gpu)

@@ -33,6 +33,7 @@ def template_variables(inputs: Inputs) -> dict[str, Any]:
     results, verdicts = inputs.results, inputs.verdicts.verdicts
     _check_evidence(inputs)
     raw_shift = largest_shift(results)
+    ablation_studies = ablations(inputs.ablations, results)
     return {
         "study": results.study,
         "data": results.data,
@@ -42,7 +43,7 @@ def template_variables(inputs: Inputs) -> dict[str, Any]:
         "several_seeds": any(len(results.seeds(variant)) > 1 for variant in results.variants),
         "failed": [assertion for assertion in inputs.guards.assertions if assertion.outcome == "failed"],
         "missing": missing(results),
-        "abstract": abstract(results, verdicts),
+        "abstract": abstract(results, verdicts, ablation_studies),
         "variants": variants(results),
         "protocol": protocol(results),
         "cells": runs(results),
@@ -61,7 +62,7 @@ def template_variables(inputs: Inputs) -> dict[str, Any]:
         "receptive_field": receptive_fields(results),
         "verdicts": ledger(verdicts, results),
         "cost": cost(inputs.bench, results.study.name, results.names),
-        "ablations": ablations(inputs.ablations, results),
+        "ablations": ablation_studies,
         "limits": limits(results),
     }
 

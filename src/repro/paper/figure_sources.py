@@ -15,6 +15,8 @@ def figure_sources(figure: FigureRecord, results: Results) -> tuple[Source, ...]
     categories = shown_categories(results)
     shown = [key for key in first if results.cells[key].category in categories]
     match figure.kind:
+        case "claims":
+            return (Source("verdicts.json", ("verdicts",)),)
         case "pipeline":
             return (Source("src/repro/workflow/Snakefile", ()),)
         case "metrics":

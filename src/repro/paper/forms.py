@@ -154,12 +154,11 @@ def path(file: str) -> Marked:
 
 
 def score(value: Stat | Spread | float) -> Marked:
-    """A metric with 4 decimals: over several seeds mean and half the range, of a spread both ends."""
+    """A metric with 4 decimals: over several seeds their mean, the least and the greatest, of a spread both ends."""
     match value:
         case Stat():
-            return Marked(
-                f"{value.mean:.4f}" + (f" ±\N{NO-BREAK SPACE}{value.half_range:.4f}" if value.count > 1 else "")
-            )
+            ends = f" ({value.low:.4f} to\N{NO-BREAK SPACE}{value.high:.4f})" if value.count > 1 else ""
+            return Marked(f"{value.mean:.4f}{ends}")
         case Spread():
             return _ends(f"{value.low:.4f}", f"{value.high:.4f}")
     return Marked(f"{value:.4f}")

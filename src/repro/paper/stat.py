@@ -9,10 +9,11 @@ from repro.paper.trace import Source, sources, traced
 
 @dataclass(frozen=True)
 class Stat:
-    """Mean and half the range over `count` seeds."""
+    """Mean, least and greatest over `count` seeds."""
 
     mean: float
-    half_range: float
+    low: float
+    high: float
     count: int
 
     @property
@@ -44,5 +45,5 @@ def mean(values: Sequence[float]) -> float:
 
 
 def stat(values: Sequence[float]) -> Stat:
-    """Mean and half the range of a metric over seeds."""
-    return Stat(mean(values), traced((max(values) - min(values)) / 2, values), len(values))
+    """Mean, least and greatest of a metric over seeds."""
+    return Stat(mean(values), traced(min(values), values), traced(max(values), values), len(values))

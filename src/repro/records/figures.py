@@ -11,6 +11,7 @@ class FigureRecord(Record):
     #: Name of the file, for example `heat-maps-grid-median.jpg`; also its label in the paper without the suffix.
     file: str
     kind: Literal[
+        "claims",
         "pipeline",
         "metrics",
         "distributions",

@@ -1,4 +1,4 @@
-"""Figures: results.json, predictions and test images in, the figures of the paper and figures.json out.
+"""Figures: results.json, verdicts.json, predictions and test images in, the figures of the paper and figures.json out.
 
 Equal data give equal bytes.
 """
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import matplotlib
 
 from repro.errors import ReproError
+from repro.paper.figures.claims import claims
 from repro.paper.figures.contact_sheet import contact_sheet
 from repro.paper.figures.heat_maps import heat_maps, overview
 from repro.paper.figures.images import image_loader
@@ -20,6 +21,7 @@ from repro.paper.scope import shown_categories
 from repro.records.costs import Bench
 from repro.records.figures import Figures
 from repro.records.results import Results
+from repro.records.verdicts import Verdicts
 from repro.runs import RunFolder, read_record, write_json
 
 HINT = "run `nox -s evaluate` to make it"
@@ -55,6 +57,7 @@ def draw(folder: RunFolder, progress: Callable[[int, int], None] | None = None, 
 def _pictures(folder: RunFolder, results: Results) -> Iterator[Picture]:
     load_image = image_loader(folder, results)
     shown = shown_categories(results)
+    yield claims(read_record(folder.report / "verdicts.json", Verdicts, hint=HINT).verdicts)
     yield pipeline()
     yield metric_dots(results)
     yield distributions(results)

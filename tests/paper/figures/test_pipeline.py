@@ -10,5 +10,5 @@ def test_the_pipeline_is_that_of_the_table_of_stages() -> None:
     # Maps come of a training, or of the published result images.
     assert needs["retrieve"] == {"predict", "recover"}
     assert needs["results"] == {"fit", "predict", "recover", "score", "retrieve", "receptive_field"}
-    assert needs["figures"] == {"predict", "recover", "results"}
+    assert needs["figures"] == {"predict", "recover", "results", "verdicts"}
     assert needs["render"] == {"results", "verdicts", "guard", "figures"}

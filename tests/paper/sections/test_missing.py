@@ -51,8 +51,8 @@ def test_missing_cells_are_named_by_model_category_and_seed(tmp_path: Path) -> N
 
 def test_the_first_page_rows_and_captions_name_what_is_missing(tmp_path: Path) -> None:
     paper = to_markdown(read_inputs(partial(tmp_path).report)).plain
-    head, rest = paper.split("## What was found")
-    assert "4 of 8 cells are missing" in head
+    head, rest = paper.split("## What was measured")
+    assert "4 of 8 trainings are missing" in head
     assert "EfficientAD on tile (seed 0); PatchCore on grid (seed 1), tile" in head
     assert "| tile | PatchCore | *missing* |" in rest
     caption = next(line for line in rest.splitlines() if "Metrics by category and model" in line)

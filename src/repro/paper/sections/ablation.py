@@ -24,6 +24,8 @@ class Contrast:
     """The effect of one setting: differences with it less without it, each a mean over categories, by metric."""
 
     model: str
+    #: A key of `WORDS`, and the words.
+    setting: str
     words: str
     #: Variants without and with the change.
     without: str
@@ -36,7 +38,7 @@ class Contrast:
 
 @dataclass(frozen=True)
 class MeansRow:
-    """A variant's metrics, mean over categories; over seeds mean and half the range."""
+    """A variant's metrics, mean over categories; over seeds their mean, least and greatest."""
 
     name: str
     weights: str
@@ -99,7 +101,7 @@ def _ablation(results: Results, paper: Results) -> Ablation:
             for variant, name in results.names.items()
         ),
         spread={
-            name: tuple(value.half_range * 2 for value in means[variant])
+            name: tuple(value.high - value.low for value in means[variant])
             for variant, name in results.names.items()
             if len(results.seeds(variant)) > 1
         },
@@ -128,6 +130,7 @@ def _contrasts(results: Results, categories: Sequence[str]) -> Iterator[Contrast
         ]
         yield Contrast(
             model=MODEL_NAMES[first.model],
+            setting=setting,
             words=WORDS[setting],
             without=results.names[without],
             given=results.names[given],
@@ -148,7 +151,7 @@ def _changed_setting(first: VariantRecord, second: VariantRecord) -> str | None:
 
 
 def _means(results: Results, variant: str, categories: Sequence[str]) -> tuple[Stat, ...]:
-    """Each metric's mean over the categories, over seeds its mean and half its range."""
+    """Each metric's mean over the categories; over seeds its mean, least and greatest."""
     cells = [cells_of(results, variant, category) for category in categories]
     by_seed = list(zip(*cells, strict=True))
     return tuple(

@@ -4,13 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from repro.paper.cells import cells_of
+from repro.paper.sections.ablation import Ablation
 from repro.paper.stat import Spread, mean
 from repro.paper.trace import traced
 from repro.records.results import Results
 from repro.records.verdicts import Verdict
 
 #: Claims that are named on the first page; the rest are counted.
-MOST_NAMED = 5
+MOST_NAMED = 8
+#: Rules of refuted claims, the one with the most consequences first.
+CONSEQUENCE = ("pretrained", "similarity", "feature", "efficientnet", "epochs", "blur")
 METRICS = ("image_auroc", "pixel_auroc", "aupro")
 
 
@@ -35,11 +38,14 @@ class Abstract:
     more_missed: int
     #: By metric.
     ranks: dict[str, list[Rank]]
+    #: Mean change of image AUROC by pre-training PatchCore's network, on this study's images; None if not measured.
+    pretraining: float | None
 
 
-def abstract(results: Results, verdicts: Sequence[Verdict]) -> Abstract:
-    """Select the findings of the first page."""
+def abstract(results: Results, verdicts: Sequence[Verdict], studies: Sequence[Ablation]) -> Abstract:
+    """Select the findings of the first page; `studies` are the ablations."""
     wrong = [verdict for verdict in verdicts if verdict.verdict == "refuted" and not verdict.claim.startswith("rf-")]
+    wrong.sort(key=lambda verdict: CONSEQUENCE.index(verdict.rule_name) if verdict.rule_name in CONSEQUENCE else -1)
     missed = [verdict for verdict in verdicts if verdict.verdict == "not reproduced"]
     return Abstract(
         wrong=tuple(wrong[:MOST_NAMED]),
@@ -47,6 +53,16 @@ def abstract(results: Results, verdicts: Sequence[Verdict]) -> Abstract:
         missed=tuple(missed[:MOST_NAMED]),
         more_missed=_rest(missed),
         ranks={metric: ranks(results, metric) for metric in METRICS},
+        pretraining=next(
+            (
+                contrast.differences[0]
+                for study in studies
+                if study.same_images
+                for contrast in study.contrasts
+                if (contrast.model, contrast.setting) == ("PatchCore", "pretrained")
+            ),
+            None,
+        ),
     )
 
 

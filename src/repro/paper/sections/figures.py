@@ -10,6 +10,7 @@ from repro.records.retrieval import FeatureRecord
 
 #: Kinds that a template asks for by name.
 KINDS = (
+    "claims",
     "pipeline",
     "metrics",
     "distributions",

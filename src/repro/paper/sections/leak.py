@@ -1,6 +1,6 @@
 """Leak: cells in, what the paper prints of thresholds chosen on the test images and on others out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,8 +19,6 @@ class LeakSummary:
     mean: float
     least: float
     most: float
-    #: In how many cells the interval is above zero, of how many.
-    positive: int
     count: int
 
 
@@ -34,10 +32,20 @@ class LeakRow:
 
 
 @dataclass(frozen=True)
+class VariantLeak:
+    """The leak over the cells of a variant."""
+
+    name: str
+    image: LeakSummary
+    pixel: LeakSummary
+
+
+@dataclass(frozen=True)
 class LeakSection:
     """A row for each cell whose halves both hold a defect, and their summary; None where there is no such cell."""
 
     rows: tuple[LeakRow, ...]
+    by_variant: tuple[VariantLeak, ...]
     #: Cells in which a half of the test images holds no defect.
     undefined: int
     #: Images in the larger half.
@@ -53,12 +61,21 @@ def leak(results: Results) -> LeakSection:
     rows = tuple(LeakRow(results.names[cell.variant], cell, cell.sound) for cell in cells if cell.sound)
     return LeakSection(
         rows=rows,
+        by_variant=tuple(_by_variant(results)),
         undefined=traced(len(cells) - len(rows), [cell.images for cell in cells]),
         largest_half=max((count(fold.judged) for row in rows for fold in row.sound.folds), default=0),
         image=leak_summary(cells, "image_leak"),
         pixel=leak_summary(cells, "pixel_leak"),
         efficientad=any(record.model == "efficientad" for record in results.variants.values()),
     )
+
+
+def _by_variant(results: Results) -> Iterator[VariantLeak]:
+    for variant, name in results.names.items():
+        cells = [cell for cell in results.cells.values() if cell.variant == variant]
+        image, pixel = leak_summary(cells, "image_leak"), leak_summary(cells, "pixel_leak")
+        if image and pixel:
+            yield VariantLeak(name, image, pixel)
 
 
 def leak_summary(cells: Sequence[CellRecord], kind: Kind) -> LeakSummary | None:
@@ -71,6 +88,5 @@ def leak_summary(cells: Sequence[CellRecord], kind: Kind) -> LeakSummary | None:
         mean=mean(points),
         least=traced(min(points), points),
         most=traced(max(points), points),
-        positive=traced(sum(interval.low > 0 for interval in leaks), [interval.low for interval in leaks]),
         count=count(points),
     )

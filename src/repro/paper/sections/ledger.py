@@ -32,6 +32,8 @@ class Ledger:
 
     total: int
     counts: Counts
+    #: Refuted or not reproduced.
+    rejected: int
     #: By kind of evidence: number of verdicts, and their counts.
     kinds: tuple[tuple[Kind, int, Counts], ...]
     #: What a new training says of the claims that the published outputs judge.
@@ -82,6 +84,7 @@ def ledger(verdicts: Sequence[Verdict], results: Results) -> Ledger:
     return Ledger(
         total=_total(verdicts),
         counts=_counts(verdicts),
+        rejected=_rejected(verdicts),
         kinds=_kinds(verdicts),
         retrained=_count_words([verdict.retraining.verdict for verdict in verdicts if verdict.retraining]),
         rules={verdict.rule_name: verdict.rule for verdict in (*scores, *others)},
@@ -98,9 +101,7 @@ def ledger(verdicts: Sequence[Verdict], results: Results) -> Ledger:
         fields=fields,
         field_count=_total(fields),
         field_counts=_counts(fields),
-        fields_wrong=traced(
-            sum(field.verdict in ("refuted", "not reproduced") for field in fields), [field.verdict for field in fields]
-        ),
+        fields_wrong=_rejected(fields),
         field_rules=tuple(dict.fromkeys(field.rule for field in fields)),
         columns=columns,
         layers=tuple((layer, tuple(by_cell.get((layer, column)) for column in columns)) for layer in layers),
@@ -146,6 +147,12 @@ def _total(verdicts: Iterable[Verdict]) -> int:
     return total
 
 
+def _rejected(verdicts: Iterable[Verdict]) -> int:
+    words = [verdict.verdict for verdict in verdicts]
+    rejected: int = traced(words.count("refuted") + words.count("not reproduced"), words)
+    return rejected
+
+
 def _counts(verdicts: Iterable[Verdict]) -> Counts:
     return _count_words([verdict.verdict for verdict in verdicts])
 
@@ -160,7 +167,7 @@ def _kinds(verdicts: Iterable[Verdict]) -> tuple[tuple[Kind, int, Counts], ...]:
 
 
 def _reasons(verdicts: Iterable[Verdict]) -> tuple[tuple[str, int], ...]:
-    reasons = [verdict.reason for verdict in verdicts]
+    reasons = [verdict.reason for verdict in verdicts if verdict.verdict == "not tested"]
     return tuple(
         (str(reason), traced(number, reasons)) for reason, number in Counter(filter(None, reasons)).most_common()
     )

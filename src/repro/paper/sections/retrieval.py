@@ -1,10 +1,10 @@
 """Retrieval: the searches of all cells in, what the paper's section on similarity search prints out."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from repro.paper.stat import mean
-from repro.paper.trace import count, traced
+from repro.paper.trace import count
 from repro.records.results import Results
 from repro.records.retrieval import FeatureRecord, RetrievalRecord, SearchRecord
 
@@ -67,22 +67,15 @@ class PublishedSearch:
 
 
 @dataclass(frozen=True)
-class FairSearch:
-    """The other features of a variant with neither filter nor self-match."""
-
-    name: str
-    #: Each feature's name, its means, and in how many cells its mean average precision is above chance.
-    features: tuple[tuple[str, Means, int], ...]
-    count: int
-
-
-@dataclass(frozen=True)
 class SearchSection:
     """The table of searches, and the numbers of the sentences about it; `published` is None without a search."""
 
     rows: tuple[Row, ...]
+    #: Those with neither filter nor self-match; where the published feature finds the same by all models, once.
+    fair_rows: tuple[Row, ...]
     published: PublishedSearch | None
-    fair: tuple[FairSearch, ...]
+    #: Features other than the published one whose mean average precision is above chance for every model there.
+    above_chance: tuple[str, ...]
 
 
 def search(results: Results) -> SearchSection:
@@ -93,17 +86,17 @@ def search(results: Results) -> SearchSection:
             by_variant.setdefault(results.cells[key].variant, {})[key] = record
     variants = [variant for variant in results.variants if variant in by_variant]
     records = [record for key, record in results.retrieval.items() if key in results.cells]
+    rows = tuple(
+        row
+        for variant in variants
+        for feature in FEATURES
+        for row in _rows(results.names[variant], FEATURES[feature], _features(by_variant[variant].values(), feature))
+    )
     return SearchSection(
-        rows=tuple(
-            row
-            for variant in variants
-            for feature in FEATURES
-            for row in _rows(
-                results.names[variant], FEATURES[feature], _features(by_variant[variant].values(), feature)
-            )
-        ),
+        rows=rows,
+        fair_rows=tuple(_fair_rows(rows)),
         published=_published(records) if records else None,
-        fair=tuple(_fair(results.names[variant], by_variant[variant]) for variant in variants),
+        above_chance=tuple(_above_chance(rows)),
     )
 
 
@@ -124,6 +117,17 @@ def _rows(name: str, feature: str, records: list[FeatureRecord]) -> Iterable[Row
             numbers=(*means.scores, means.label),
             same_as_without_feature=mean([search.same_as_without_feature for search in searches]),
         )
+
+
+def _fair_rows(rows: Sequence[Row]) -> Iterator[Row]:
+    fair = [row for row in rows if not row.label_filter and not row.self_match]
+    published = [row for row in fair if row.feature == FEATURES["published"]]
+    alike = len({tuple(round(part, 4) for pair in row.numbers for part in pair) for row in published}) == 1
+    for row in fair:
+        if not (alike and row in published):
+            yield row
+        elif row is published[0]:
+            yield replace(row, name="any" if len(published) > 1 else row.name)
 
 
 def _published(records: list[RetrievalRecord]) -> PublishedSearch:
@@ -150,16 +154,12 @@ def _published(records: list[RetrievalRecord]) -> PublishedSearch:
     )
 
 
-def _fair(name: str, records: Mapping[str, RetrievalRecord]) -> FairSearch:
-    features = []
-    for feature, words in FEATURES.items():
-        # The published feature's numbers are those of `unfiltered`.
-        present = _features(records.values(), feature) if feature != "published" else []
-        searches = [record.search(label_filter=False, self_match=False) for record in present]
-        if searches:
-            features.append((words, _means(searches), _above(searches)))
-    points = [record.published.points for record in records.values()]
-    return FairSearch(name=name, features=tuple(features), count=count(points))
+def _above_chance(rows: Sequence[Row]) -> Iterator[str]:
+    place = SCORES.index("mean_average_precision")
+    for feature in [name for name in FEATURES.values() if name != FEATURES["published"]]:
+        pairs = [row.numbers[place] for row in _fair_rows(rows) if row.feature == feature]
+        if pairs and all(measured > chance for measured, chance in pairs):
+            yield feature
 
 
 def _means(searches: Sequence[SearchRecord]) -> Means:
@@ -172,10 +172,3 @@ def _means(searches: Sequence[SearchRecord]) -> Means:
 
 def _mean_pair(pairs: Sequence[Pair]) -> Pair:
     return mean([measured for measured, _ in pairs]), mean([chance for _, chance in pairs])
-
-
-def _above(searches: Sequence[SearchRecord]) -> int:
-    """In how many searches the mean average precision is above chance."""
-    pairs = [(search.measured.mean_average_precision, search.chance.mean_average_precision) for search in searches]
-    above: int = traced(sum(measured > chance for measured, chance in pairs), pairs)
-    return above

@@ -18,8 +18,6 @@ class Entry:
     stat: Stat
     #: Ends of the 95 % interval over the test images, each the mean over seeds.
     interval: Spread
-    #: Whether no other variant reaches more on the category, to 4 decimals.
-    best: bool
 
 
 @dataclass(frozen=True)
@@ -64,15 +62,9 @@ def score_rows(results: Results) -> list[ScoreRow]:
 def _category_rows(results: Results, category: str) -> Iterator[ScoreRow]:
     cells = {variant: cells_of(results, variant, category) for variant in results.variants}
     present = {variant: seeds for variant, seeds in cells.items() if seeds}
-    best = [
-        max((round(over_seeds(seeds, metric).mean, 4) for seeds in present.values()), default=0.0) for metric in METRICS
-    ]
     for variant, seeds in present.items():
         stats = [over_seeds(seeds, metric) for metric in METRICS]
-        entries = (
-            Entry(value, _interval(seeds, metric), len(present) > 1 and round(value.mean, 4) == highest)
-            for value, metric, highest in zip(stats, METRICS, best, strict=True)
-        )
+        entries = (Entry(value, _interval(seeds, metric)) for value, metric in zip(stats, METRICS, strict=True))
         yield ScoreRow(category, results.names[variant], tuple(entries))
     for variant, seeds in cells.items():
         if not seeds:

@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from repro.paper.scope import is_summarised, shown_categories
-from repro.paper.sections.leak import LeakSummary, leak_summary
 from repro.paper.sections.scores import RAW_METRICS, over_seeds
-from repro.paper.stat import Spread, Stat, mean
+from repro.paper.stat import Spread, Stat, mean, stat
 from repro.paper.trace import count, traced
 from repro.records.results import CellRecord, Results
 
@@ -15,19 +14,10 @@ GRIDS = {"image_auroc": "Image AUROC", "pixel_auroc": "Pixel AUROC", "aupro": "A
 
 
 @dataclass(frozen=True)
-class GridEntry:
-    """A metric of a variant; None where it has no results on the category."""
-
-    stat: Stat | None
-    #: Whether no other variant reaches more, to 4 decimals.
-    best: bool
-
-
-@dataclass(frozen=True)
 class GridRow:
     category: str
-    #: By variant.
-    entries: tuple[GridEntry, ...]
+    #: By variant; None where it has no results on the category.
+    entries: tuple[Stat | None, ...]
 
 
 @dataclass(frozen=True)
@@ -37,7 +27,7 @@ class Grid:
     label: str
     words: str
     rows: tuple[GridRow, ...]
-    means: tuple[GridEntry, ...]
+    means: tuple[Stat, ...]
 
 
 @dataclass(frozen=True)
@@ -69,13 +59,6 @@ class RawShift:
 
 
 @dataclass(frozen=True)
-class VariantLeak:
-    name: str
-    image: LeakSummary | None
-    pixel: LeakSummary | None
-
-
-@dataclass(frozen=True)
 class Summary:
     cells: int
     categories: int
@@ -86,7 +69,6 @@ class Summary:
     grids: tuple[Grid, ...]
     runs: tuple[RunsRow, ...]
     raw: tuple[RawShift, ...]
-    leak: tuple[VariantLeak, ...]
 
 
 def summary(results: Results) -> Summary | None:
@@ -109,10 +91,6 @@ def summary(results: Results) -> Summary | None:
             RawShift(name, tuple(_largest_shift(cells, metric) for metric in RAW_METRICS))
             for name, cells in by_variant.items()
         ),
-        leak=tuple(
-            VariantLeak(name, leak_summary(cells, "image_leak"), leak_summary(cells, "pixel_leak"))
-            for name, cells in by_variant.items()
-        ),
     )
 
 
@@ -120,18 +98,11 @@ def _grid(categories: Sequence[str], metric: str, by_variant: Mapping[str, Seque
     rows: list[GridRow] = []
     for category in categories:
         seeds = [[cell for cell in cells if cell.category == category] for cells in by_variant.values()]
-        rows.append(GridRow(category, _entries([over_seeds(cells, metric) if cells else None for cells in seeds])))
+        rows.append(GridRow(category, tuple(over_seeds(cells, metric) if cells else None for cells in seeds)))
     columns = zip(*(row.entries for row in rows), strict=True)
-    values = [[entry.stat.mean for entry in column if entry.stat] for column in columns]
-    means = [Stat(mean(column), traced(0.0, column), 1) for column in values]
-    return Grid(metric.replace("_", "-"), GRIDS[metric], tuple(rows), _entries(means))
-
-
-def _entries(stats: Sequence[Stat | None]) -> tuple[GridEntry, ...]:
-    highest = max((round(value.mean, 4) for value in stats if value), default=0)
-    return tuple(
-        GridEntry(value, value is not None and len(stats) > 1 and round(value.mean, 4) == highest) for value in stats
-    )
+    values = [[entry.mean for entry in column if entry] for column in columns]
+    means = [stat([mean(column)]) for column in values]
+    return Grid(metric.replace("_", "-"), GRIDS[metric], tuple(rows), tuple(means))
 
 
 def _runs(name: str, cells: Sequence[CellRecord]) -> RunsRow:
