@@ -50,7 +50,7 @@ def view(options: Options) -> None:
     serve(folder_of(options), options.port)
 
 
-@command(STUDY, argument("name", help="as the paper's first appendix has it, for example scores"))
+@command(STUDY, argument("name", help="as the page lists it under “Where the numbers come from”, for example scores"))
 def table(options: Options) -> None:
     """Print one table of the paper as CSV."""
     from repro.paper.table import table
