@@ -6,6 +6,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from repro.metrics import bootstrap
 from repro.metrics import detection as metrics
 from repro.metrics.bootstrap import Counts, Curve, image_counts, image_metrics, pixel_counts, pixel_metrics, resample
+from repro.records.metrics import Interval
 from repro.records.predictions import Predictions
 
 ONCE = np.ones((1, 12), np.int64)
@@ -209,3 +210,19 @@ def test_resamples_without_an_anomalous_item_do_not_count() -> None:
     assert measured == [[1, 1, 0], [1, 0, 1]]
     assert (ends["first"].low, ends["first"].high) == (0.1, 0.1)
     assert (ends["second"].low, ends["second"].high) == (0.0025, 0.0975)
+
+
+@pytest.mark.parametrize(
+    ("ends", "value", "expected"),
+    [
+        ((1.0, 1.0), 1.0, (0.95, 1.0)),
+        ((0.92, 0.97), 0.9744, (0.92, 1.0)),
+        ((0.3, 0.8), 0.5, (0.3, 0.8)),
+        ((0, 0), 0, (0, 0.05)),
+    ],
+)
+def test_an_interval_reaches_one_image_to_either_side_of_its_value(
+    ends: tuple[float, float], value: float, expected: tuple[float, float]
+) -> None:
+    around = bootstrap.around(Interval(low=ends[0], high=ends[1]), value, 0.05)
+    assert (around.low, around.high) == pytest.approx(expected, abs=1e-4)

@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 from example_predictions import random_predictions
 
+from repro.data.layout import defect_of
 from repro.metrics import detection as metrics
 from repro.metrics.bootstrap import image_counts, interval, pixel_counts, resample
-from repro.metrics.crossfit import cross_fit, halves
+from repro.metrics.crossfit import cross_fit, halves, random_halves
 from repro.records.metrics import SoundRecord
 from repro.records.predictions import Predictions
 
@@ -148,3 +149,39 @@ def test_numbers_are_rounded_as_results_keep_them() -> None:
         (record.pixel_leak.high, 2),
     ):
         assert value == round(value, decimals)
+
+
+def test_random_splits_halve_every_defect_type() -> None:
+    predictions = random_predictions(0)
+    drawn = random_halves(predictions.images, splits=20)
+    defects = np.array([defect_of(str(image)) for image in predictions.images])
+    assert drawn.shape == (20, len(predictions.images))
+    for row in drawn:
+        for defect in set(defects):
+            sizes = np.bincount(row[defects == defect], minlength=2)
+            assert abs(int(sizes[0]) - int(sizes[1])) <= 1
+    assert len({tuple(row) for row in drawn}) > 1
+    assert (drawn == random_halves(predictions.images, splits=20)).all()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_leak_over_splits_and_leave_one_out_is_that_of_its_definition(seed: int) -> None:
+    """Of image F1, whose bins lose nothing: each split and each image computed anew."""
+    predictions = random_predictions(seed)
+    record = cross_fitted(predictions)
+    assert record is not None and record.repeated is not None
+    labels, scores = predictions.labels, predictions.scores
+    best = metrics.f1(scores >= metrics.best_threshold(scores, labels), labels)
+
+    def leak(groups: np.ndarray) -> float:
+        predicted = np.zeros(len(labels), bool)
+        for group in np.unique(groups):
+            own = groups == group
+            predicted[own] = scores[own] >= metrics.best_threshold(scores[~own], labels[~own])
+        return 100 * (best - metrics.f1(predicted, labels))
+
+    splits = [leak(half) for half in random_halves(predictions.images)]
+    assert record.repeated.splits == len(splits)
+    assert record.repeated.image.mean == pytest.approx(np.mean(splits), abs=0.006)
+    assert record.repeated.image.leave_one_out == pytest.approx(leak(np.arange(len(labels))), abs=0.006)
+    assert record.repeated.image.low <= record.repeated.image.mean <= record.repeated.image.high

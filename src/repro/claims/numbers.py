@@ -47,7 +47,10 @@ def lowest(claim: Claim, published: Published, results: Results) -> Judgement:
 
 
 def order(claim: Claim, published: Published, results: Results) -> Judgement:
-    """Judge whether every inequality holds beyond its interval; half-widths of both sides add in quadrature."""
+    """Judge whether every inequality holds beyond its interval; half-widths of both sides add in quadrature.
+
+    Within its interval, or one image, an inequality is neither shown to hold nor to fail.
+    """
     variant = _variant(claim, published, results)
     if isinstance(variant, Judgement):
         return variant
@@ -56,9 +59,10 @@ def order(claim: Claim, published: Published, results: Results) -> Judgement:
     weakest = min(range(len(differences)), key=lambda index: differences[index][1].low)
     difference, interval, resolution = differences[weakest]
     holds = interval.low > 0 and all(difference >= image for difference, _, image in differences)
+    fails = any(ends.high < 0 and difference <= -image for difference, ends, image in differences)
     left, right = claim.greater[weakest]
     return Judgement(
-        "reproduced" if holds else "not reproduced",
+        "reproduced" if holds else "not reproduced" if fails else "inconclusive",
         f"least certain: {describe(left)} less {describe(right)} is {difference:.4f}, one image {resolution:.4f}",
         difference,
         interval,

@@ -201,6 +201,16 @@ def intervals(
     return {name: interval(np.concatenate([part[name] for part in parts])) for name in parts[0]}
 
 
+def around(ends: Interval, value: float, resolution: float) -> Interval:
+    """Widen an interval so that it reaches `resolution`, one image, to either side of the value, within 0 and 1.
+
+    The resamples of a perfect separation are all perfect, and F1 at its best threshold is biased upwards in resamples;
+    neither means that other images could not change the value.
+    """
+    low, high = min(ends.low, max(value - resolution, 0.0)), max(ends.high, min(value + resolution, 1.0))
+    return Interval(low=round(low, 4), high=round(high, 4))
+
+
 def interval(values: Floats) -> Interval:
     """Central 95 % of `values` [R], rounded to 4 decimals: 2,000 resamples determine no more."""
     low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])

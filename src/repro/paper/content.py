@@ -15,6 +15,7 @@ from repro.paper.sections.leak import leak
 from repro.paper.sections.ledger import ledger
 from repro.paper.sections.limits import limits
 from repro.paper.sections.missing import missing
+from repro.paper.sections.pairs import pairs
 from repro.paper.sections.protocol import protocol, runs, variants
 from repro.paper.sections.published import published_outputs
 from repro.paper.sections.receptive_field import receptive_fields
@@ -53,6 +54,7 @@ def template_variables(inputs: Inputs) -> dict[str, Any]:
         "raw_shift": raw_shift,
         "raw_agrees": round(raw_shift, 4) == 0,
         "leak": leak(results),
+        "pairs": pairs(results),
         "references": reference_table(inputs.published or results),
         "published": published_outputs(inputs.published, inputs.few_shot, verdicts),
         "pictures": figures_by_kind(inputs.figures),

@@ -187,6 +187,12 @@ def signed(value: float) -> Marked:
     return Marked(text[1:] if text[1:] == "0.0000" else text)
 
 
+def decimals(value: float) -> Marked:
+    """A difference with 2 decimals and its sign; a true minus, and no sign for zero."""
+    text = f"{value:+.2f}".replace("-", "−")
+    return Marked(text[1:] if text[1:] == "0.00" else text)
+
+
 def points(value: float) -> Marked:
     """A difference in points, 1/100, with one decimal and a true minus; no sign for zero."""
     text = f"{value:.1f}".replace("-", "−")
@@ -231,7 +237,7 @@ def right(*names: object) -> list[Right]:
 
 
 #: Formats of numbers.
-NUMBERS = (score, percent, share, plain, signed, points, tenths, duration, memory)
+NUMBERS = (score, percent, share, plain, signed, decimals, points, tenths, duration, memory)
 #: Formats of text.
 TEXTS = (code, path, words, literal, lower_first, marked, stated)
 #: Formats of several values.

@@ -111,6 +111,23 @@ class Leak(Record):
     high: float
 
 
+class SplitLeak(Record):
+    """The leak over many random splits into halves, in points of F1."""
+
+    mean: float
+    #: The central 95 % over the splits.
+    low: float
+    high: float
+    #: Where each image is judged at the threshold of all others, so that hardly an image is lost for choosing it.
+    leave_one_out: float
+
+
+class SplitsRecord(Record):
+    splits: int
+    image: SplitLeak
+    pixel: SplitLeak
+
+
 class SoundRecord(Record):
     """F1 of `score >= threshold` where no image has entered the threshold that judges it."""
 
@@ -120,6 +137,8 @@ class SoundRecord(Record):
     #: Against `raw.image_f1` and `raw.pixel_f1`, which differ in the threshold alone.
     image_leak: Leak
     pixel_leak: Leak
+    #: None in results of earlier versions.
+    repeated: SplitsRecord | None = None
 
 
 class ImageScore(Record):

@@ -9,6 +9,7 @@ from collections import Counter
 from typing import Any, Literal
 
 from repro.records.base import Record, Score
+from repro.records.comparison import ComparisonRecord
 from repro.records.metrics import ImageScore, ScoresRecord
 from repro.records.receptive_field import ReceptiveFieldRecord
 from repro.records.recovery import RecoveryRecord
@@ -107,6 +108,8 @@ class Results(Record):
     #: By cell key; empty for a study without queries.
     retrieval: dict[str, RetrievalRecord]
     receptive_field: ReceptiveFieldRecord
+    #: Empty with a single variant, and in results of earlier versions.
+    comparisons: tuple[ComparisonRecord, ...] = ()
 
     @property
     def names(self) -> dict[str, str]:

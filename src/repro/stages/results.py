@@ -12,9 +12,11 @@ from repro.data.checks import is_official
 from repro.data.layout import GOOD
 from repro.errors import ReproError
 from repro.machine import environment
+from repro.metrics.paired import compare
 from repro.pipeline import is_finished
 from repro.records.base import SCHEMA_VERSION, Record, fault
-from repro.records.metrics import ScoresRecord
+from repro.records.comparison import ComparisonRecord
+from repro.records.metrics import ImageScore, ScoresRecord
 from repro.records.receptive_field import ReceptiveFieldRecord
 from repro.records.recovery import RecoveryRecord
 from repro.records.results import (
@@ -88,10 +90,19 @@ def results(folder: RunFolder, study: Study, *, partial: bool = False) -> None:
             cell.key: _read(folder.cell(cell) / "hits.json", RetrievalRecord) for cell in cells if study.queries
         },
         receptive_field=_read(folder.receptive_field, ReceptiveFieldRecord),
+        comparisons=tuple(comparisons(records)),
     )
     write_json(folder.report / "results.json", gathered.model_dump(mode="json"))
     write_json(folder.report / "environment.json", environment(folder, gathered, fits.values()).model_dump(mode="json"))
     write_json(folder.report / "timings.json", timings(folder.run, {cell.key for cell in cells}))
+
+
+def comparisons(cells: Mapping[str, CellRecord]) -> list[ComparisonRecord]:
+    """Compare the variants on the images that they share."""
+    by_variant: dict[tuple[str, str], list[tuple[ImageScore, ...]]] = {}
+    for cell in cells.values():
+        by_variant.setdefault((cell.variant, cell.category), []).append(cell.scores)
+    return compare(by_variant, GOOD)
 
 
 def cell_record(folder: RunFolder, cell: Cell, fit: FitRecord | None) -> CellRecord:

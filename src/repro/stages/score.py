@@ -42,6 +42,10 @@ def evaluate(predictions: Predictions, *, quantised: bool = False) -> ScoresReco
     pixels = bootstrap.pixel_counts(predictions.maps, predictions.masks)
     intervals = bootstrap.intervals(bootstrap.image_metrics, images, weights)
     intervals |= bootstrap.intervals(bootstrap.pixel_metrics, pixels, weights)
+    measured, resolution = metrics(predictions), 1 / len(predictions.scores)
+    intervals = {
+        name: bootstrap.around(interval, getattr(measured, name), resolution) for name, interval in intervals.items()
+    }
     height, width = predictions.maps.shape[1:]
     return ScoresRecord(
         map_size=(height, width),
@@ -49,13 +53,13 @@ def evaluate(predictions: Predictions, *, quantised: bool = False) -> ScoresReco
         anomalous=int(predictions.labels.sum()),
         anomalous_pixels=rounded(predictions.masks.mean()),
         thresholds=thresholds(predictions),
-        metrics=metrics(predictions),
+        metrics=measured,
         raw=raw_metrics(predictions),
         intervals=Intervals(**intervals),
         maximum=by_maximum(predictions),
         defects=tuple(by_defect(predictions)),
         ties=ties(predictions) if quantised else None,
-        resolution=rounded(1 / len(predictions.scores)),
+        resolution=rounded(resolution),
         discretisation=rounded(bootstrap.discretisation(pixels)),
         sound=cross_fit(predictions, images, pixels),
         scores=tuple(

@@ -38,6 +38,11 @@ class VariantLeak:
     name: str
     image: LeakSummary
     pixel: LeakSummary
+    #: Over random splits, and leave-one-out; None in results of earlier versions.
+    image_repeated: LeakSummary | None
+    image_one_out: LeakSummary | None
+    pixel_repeated: LeakSummary | None
+    pixel_one_out: LeakSummary | None
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,11 @@ class LeakSection:
     largest_half: int
     image: LeakSummary | None
     pixel: LeakSummary | None
+    #: Mean over the variants of each one's mean over its trainings, over random splits where they were made.
+    image_mean: float | None
+    pixel_mean: float | None
+    #: Number of random splits; None in results of earlier versions.
+    repeated: int | None
     efficientad: bool
 
 
@@ -59,13 +69,17 @@ def leak(results: Results) -> LeakSection:
     """What F1 gains when thresholds are chosen on the images it is computed for."""
     cells = [results.cells[key] for key in results.ordered]
     rows = tuple(LeakRow(results.names[cell.variant], cell, cell.sound) for cell in cells if cell.sound)
+    by_variant = tuple(_by_variant(results))
     return LeakSection(
         rows=rows,
-        by_variant=tuple(_by_variant(results)),
+        by_variant=by_variant,
+        image_mean=mean([(one.image_repeated or one.image).mean for one in by_variant]) if by_variant else None,
+        pixel_mean=mean([(one.pixel_repeated or one.pixel).mean for one in by_variant]) if by_variant else None,
         undefined=traced(len(cells) - len(rows), [cell.images for cell in cells]),
         largest_half=max((count(fold.judged) for row in rows for fold in row.sound.folds), default=0),
         image=leak_summary(cells, "image_leak"),
         pixel=leak_summary(cells, "pixel_leak"),
+        repeated=next((row.sound.repeated.splits for row in rows if row.sound.repeated), None),
         efficientad=any(record.model == "efficientad" for record in results.variants.values()),
     )
 
@@ -75,15 +89,26 @@ def _by_variant(results: Results) -> Iterator[VariantLeak]:
         cells = [cell for cell in results.cells.values() if cell.variant == variant]
         image, pixel = leak_summary(cells, "image_leak"), leak_summary(cells, "pixel_leak")
         if image and pixel:
-            yield VariantLeak(name, image, pixel)
+            repeated = [cell.sound.repeated for cell in cells if cell.sound and cell.sound.repeated]
+            yield VariantLeak(
+                name,
+                image,
+                pixel,
+                _summary([one.image.mean for one in repeated]),
+                _summary([one.image.leave_one_out for one in repeated]),
+                _summary([one.pixel.mean for one in repeated]),
+                _summary([one.pixel.leave_one_out for one in repeated]),
+            )
 
 
 def leak_summary(cells: Sequence[CellRecord], kind: Kind) -> LeakSummary | None:
     """Over the cells whose halves both hold a defect; None where there is no such cell."""
-    leaks = [getattr(cell.sound, kind) for cell in cells if cell.sound]
-    if not leaks:
+    return _summary([getattr(cell.sound, kind).points for cell in cells if cell.sound])
+
+
+def _summary(points: Sequence[float]) -> LeakSummary | None:
+    if not points:
         return None
-    points = [interval.points for interval in leaks]
     return LeakSummary(
         mean=mean(points),
         least=traced(min(points), points),

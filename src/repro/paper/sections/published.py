@@ -79,7 +79,7 @@ class PublishedOutputs:
     follows: int
     judged: int
     images: int
-    #: Mean over the cells, in points of F1.
+    #: Mean over the cells, and over random splits where they were made, in points of F1.
     image_leak: float
     pixel_leak: float
     #: Least agreement of map and mask, and largest mean distance from the colour table, over the cells.
@@ -119,8 +119,8 @@ def published_outputs(
         follows=traced(words.count("reproduced"), words),
         judged=count(words),
         images=traced(sum(images.values()), list(images.values())),
-        image_leak=mean([record.image_leak.points for record in sound]),
-        pixel_leak=mean([record.pixel_leak.points for record in sound]),
+        image_leak=mean([one.repeated.image.mean if one.repeated else one.image_leak.points for one in sound]),
+        pixel_leak=mean([one.repeated.pixel.mean if one.repeated else one.pixel_leak.points for one in sound]),
         agreement=traced(min(agreements), agreements),
         distance=traced(max(distances), distances),
         worst=_worst(rows),
