@@ -49,6 +49,21 @@ for (const [show, hide] of [["mouseover", "mouseout"], ["focusin", "focusout"]])
   document.addEventListener(show, event => { const number = event.target.closest?.(".n"); if (number) showTip(number); });
   document.addEventListener(hide, event => { if (event.target.closest?.(".n")) hideTip(); });
 }
+// A click on a number shows its place in a sheet, so that the page also works without the files beside it.
+const sheet = $("#sheet");
+document.addEventListener("click", event => {
+  const number = event.target.closest?.(".n");
+  if (!number) return;
+  event.preventDefault();
+  hideTip();
+  $("#sheet-title").textContent = number.textContent;
+  $("#sheet-body").textContent = number.dataset.tip ?? number.title;
+  const link = $("#sheet a");
+  link.hidden = !number.hasAttribute("href");
+  if (!link.hidden) { link.href = number.href; link.textContent = `Open ${number.getAttribute("href")}`; }
+  sheet.showModal();
+});
+sheet.addEventListener("click", event => { if (event.target === sheet || event.target.dataset.do === "close") sheet.close(); });
 const reach = () => all(".n").forEach(number => { number.tabIndex = $("#trace").checked ? 0 : -1; });
 $("#trace").addEventListener("change", reach);
 reach();
@@ -58,7 +73,7 @@ const viewer = $("#viewer"), body = $("#viewer-body");
 let zoom = 1, shownAt = -1, draw = () => {};
 const enlarge = factor => { zoom = Math.min(6, Math.max(0.5, zoom * factor)); draw(); };
 const openPicture = image => {
-  $("#viewer-title").textContent = $("figcaption", image.closest("figure")).textContent.match(/^\S+ \d+/)?.[0] ?? "Picture";
+  $("#viewer-title").textContent = $("figcaption", image.closest("figure")).textContent.trim().match(/^\S+\s\d+/)?.[0] ?? "Picture";
   zoom = 1; shownAt = -1;
   const large = make("img", { src: image.src, alt: image.alt });
   draw = () => { large.style.width = `${100 * zoom}%`; };
@@ -91,6 +106,29 @@ for (const image of all("figure.picture img")) {
   button.addEventListener("click", () => openPicture(image));
 }
 
+// Wide tables: an edge shows that there is more to the right.
+for (const region of all(".scroll")) {
+  const mark = () => region.classList.toggle("more", region.scrollLeft + region.clientWidth < region.scrollWidth - 2);
+  region.addEventListener("scroll", mark);
+  new ResizeObserver(mark).observe(region);
+}
+
+// Tables of verdicts can be filtered.
+for (const table of all("figure.table table")) {
+  if ($("th", table)?.textContent.trim() !== "Verdict") continue;
+  const rows = all("tbody tr", table), word = row => $("strong", row)?.textContent ?? "";
+  const words = [...new Set(rows.map(word))];
+  const count = make("span", { role: "status" });
+  const select = make("select", {}, make("option", { value: "" }, "all"), ...words.map(one => make("option", { value: one }, one)));
+  const apply = () => {
+    rows.forEach(row => { row.hidden = select.value !== "" && word(row) !== select.value; });
+    count.textContent = ` ${rows.filter(row => !row.hidden).length} of ${rows.length} claims`;
+  };
+  select.addEventListener("change", apply);
+  table.closest(".scroll").before(make("p", { class: "filter" }, make("label", {}, "Verdict ", select), count));
+  apply();
+}
+
 // The browser for test images.
 const { models, sheets, images } = JSON.parse($("#images").textContent);
 const entries = images.flatMap(image => image.seen.flatMap((seen, model) => seen ? [{ ...image, ...seen, model }] : []));
@@ -114,14 +152,21 @@ const openImage = index => {
   draw = () => {
     const side = `${Math.round(260 * zoom)}px`;
     row.replaceChildren(...["input, with the outline of the ground truth", ...models].map((name, offset) => {
-      const shown = tile(image, offset), seen = image.seen[offset - 1];
+      const shown = offset ? make("div", { class: "stack" }, tile(image, 0), tile(image, offset)) : tile(image, 0);
+      const seen = image.seen[offset - 1];
+      if (offset) shown.lastChild.classList.add("over");
       shown.style.width = side;
       const words = make("figcaption", {}, make("b", {}, name), seen ? make("br") : "", seen ? judged(seen) + seen.verdict : seen === null ? ": missing" : "");
       words.style.maxWidth = side;
       return make("figure", {}, shown, words);
     }));
   };
-  body.replaceChildren(row);
+  const weight = make("input", { type: "range", min: "0", max: "100", value: "60", "aria-label": "Opacity of the maps" });
+  const blend = () => all(".over", row).forEach(map => { map.style.opacity = weight.value / 100; });
+  weight.addEventListener("input", blend);
+  const redraw = draw;
+  draw = () => { redraw(); blend(); };
+  body.replaceChildren(make("label", { class: "filter" }, "Map over image ", weight), row);
   open();
 };
 const step = by => { if (shownAt >= 0) openImage((shownAt + by + found.length) % found.length); };
@@ -160,4 +205,55 @@ if (entries.length) {
     make("p", { role: "status" }), make("ul", { id: "cards", tabindex: "0", "aria-label": "Test images" }));
   $("#browser").hidden = false;
   filter(form);
+}
+
+// A threshold to move over the scores of the test images: F1 follows, and with it what choosing it on them is worth.
+const f1 = (scores, threshold) => {
+  const called = scores.filter(one => one.score >= threshold), anomalous = scores.filter(one => one.bad).length;
+  const hits = called.filter(one => one.bad).length;
+  return { called: called.length, hits, anomalous, value: 2 * hits / Math.max(called.length + anomalous, 1) };
+};
+const best = scores => scores.map(one => one.score).reduce((found, score) =>
+  (f1(scores, score).value > f1(scores, found).value ? score : found), scores[0].score);
+if (entries.length) {
+  const svg = (name, attributes) => {
+    const element = document.createElementNS("http://www.w3.org/2000/svg", name);
+    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+    return element;
+  };
+  const form = make("form", { "aria-label": "Scores to judge" },
+    choices("category", "Category", distinct("category").map(one => [one, one])),
+    choices("model", "Model", models.map((name, index) => [String(index), name])));
+  const slider = make("input", { type: "range", min: "0", max: "1000", "aria-label": "Threshold" });
+  const plot = svg("svg", { viewBox: "0 0 1000 90", role: "img", "aria-label": "Scores of normal (above) and anomalous (below) test images, and the threshold" });
+  const words = make("p", { role: "status" });
+  let scores = [], low = 0, high = 1;
+  const place = score => 10 + 980 * (score - low) / (high - low || 1);
+  const show = () => {
+    const threshold = low + (high - low) * slider.value / 1000, now = f1(scores, threshold);
+    const halves = [0, 1].map(side => scores.filter((_, index) => index % 2 === side));
+    const other = halves.map((half, side) => f1(half, best(halves[1 - side])));
+    const sum = key => other.reduce((total, one) => total + one[key], 0);
+    const apart = 2 * sum("hits") / Math.max(sum("called") + sum("anomalous"), 1);
+    plot.replaceChildren(...scores.map(one => svg("circle", { cx: place(one.score), cy: one.bad ? 62 : 26, r: 7, class: one.bad ? "bad" : "good" })),
+      svg("line", { x1: place(threshold), x2: place(threshold), y1: 4, y2: 86 }));
+    words.textContent = `Threshold ${short(threshold)}: ${now.hits} of ${now.anomalous} anomalous images found, ` +
+      `${now.called - now.hits} false alarms, F1 ${now.value.toFixed(3)}. Best on these images: ${f1(scores, best(scores)).value.toFixed(3)}; ` +
+      `each half at the best threshold of the other: ${apart.toFixed(3)}.`;
+  };
+  const choose = () => {
+    const { category, model } = Object.fromEntries(new FormData(form));
+    scores = entries.filter(one => one.category === category && String(one.model) === model)
+      .map(one => ({ image: one.image, score: one.score, bad: one.defect !== "good" }))
+      .sort((one, next) => (one.image < next.image ? -1 : 1));
+    [low, high] = [Math.min(...scores.map(one => one.score)), Math.max(...scores.map(one => one.score))];
+    slider.value = 1000 * (best(scores) - low) / (high - low || 1);
+    show();
+  };
+  form.addEventListener("change", choose);
+  form.addEventListener("submit", event => event.preventDefault());
+  slider.addEventListener("input", show);
+  $("#threshold").append(make("h3", {}, "Move the threshold"), form, plot, slider, words);
+  $("#threshold").hidden = false;
+  choose();
 }

@@ -28,7 +28,7 @@ local function assemble(doc)
         index = index + 1
       end
     elseif block.t == "RawBlock" and block.text:find("test images", 1, true) then
-      out:insert(html('<div id="browser" hidden></div>'))
+      out:insert(html('<div id="threshold" class="widget" hidden></div><div id="browser" class="widget" hidden></div>'))
     elseif block.t == "RawBlock" and block.text:find("^<!%-%-") then
       -- For the PDF.
     elseif label and following and following.t == "Table" then

@@ -62,9 +62,7 @@ def test_a_category_that_was_not_run_is_not_tested(official: Results, by_claim: 
     assert judged["patchcore-leather-image-auroc"].verdict != "not tested"
 
 
-@pytest.mark.parametrize(
-    ("leather", "word"), [(0.99, "reproduced"), (0.901, "inconclusive"), (0.5, "not reproduced")]
-)
+@pytest.mark.parametrize(("leather", "word"), [(0.99, "reproduced"), (0.901, "inconclusive"), (0.5, "not reproduced")])
 def test_an_order_holds_or_fails_beyond_its_interval_only(
     official: Results, with_metrics: With, by_claim: ByClaim, leather: float, word: str
 ) -> None:

@@ -36,7 +36,7 @@ def to_html(written: Written, report: Path, inputs: Inputs, templates: Path) -> 
     images = browsable(inputs.results, sheets)
     pictures = {sheet.file: _embedded(report / "figures" / sheet.file) for sheet in sheets}
     style += "".join(f'.sheet-{n} {{ background-image: url("{pictures[s.file]}") }}\n' for n, s in enumerate(sheets))
-    arguments = ["--to=html5", "--toc", "--toc-depth=2", "--section-divs", f"--template={templates / 'page.html'}"]
+    arguments = ["--to=html5", "--toc", "--toc-depth=3", "--section-divs", f"--template={templates / 'page.html'}"]
     arguments += [f"--lua-filter={templates / 'page.lua'}"]
     arguments += [f"--metadata={name}-hash:{_hash(text)}" for name, text in (("style", style), ("script", script))]
     arguments += [f"--metadata=study:{inputs.results.study.name}", f"--metadata=commit:{inputs.environment.commit}"]
