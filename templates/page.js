@@ -225,12 +225,12 @@ if (entries.length) {
     choices("category", "Category", distinct("category").map(one => [one, one])),
     choices("model", "Model", models.map((name, index) => [String(index), name])));
   const slider = make("input", { type: "range", min: "0", max: "1000", "aria-label": "Threshold" });
-  const plot = svg("svg", { viewBox: "0 0 1000 90", role: "img", "aria-label": "Scores of normal (above) and anomalous (below) test images, and the threshold" });
+  const plot = svg("svg", { viewBox: "0 0 600 90", role: "img", "aria-label": "Scores of normal (above) and anomalous (below) test images, and the threshold" });
   const words = make("p", { role: "status" });
   let scores = [], low = 0, high = 1;
-  const place = score => 10 + 980 * (score - low) / (high - low || 1);
-  const show = () => {
-    const threshold = low + (high - low) * slider.value / 1000, now = f1(scores, threshold);
+  const place = score => 10 + 580 * (score - low) / (high - low || 1);
+  const show = threshold => {
+    const now = f1(scores, threshold);
     const halves = [0, 1].map(side => scores.filter((_, index) => index % 2 === side));
     const other = halves.map((half, side) => f1(half, best(halves[1 - side])));
     const sum = key => other.reduce((total, one) => total + one[key], 0);
@@ -247,12 +247,13 @@ if (entries.length) {
       .map(one => ({ image: one.image, score: one.score, bad: one.defect !== "good" }))
       .sort((one, next) => (one.image < next.image ? -1 : 1));
     [low, high] = [Math.min(...scores.map(one => one.score)), Math.max(...scores.map(one => one.score))];
+    // The slider has a thousand places and need not have the best one.
     slider.value = 1000 * (best(scores) - low) / (high - low || 1);
-    show();
+    show(best(scores));
   };
   form.addEventListener("change", choose);
   form.addEventListener("submit", event => event.preventDefault());
-  slider.addEventListener("input", show);
+  slider.addEventListener("input", () => show(low + (high - low) * slider.value / 1000));
   $("#threshold").append(make("h3", {}, "Move the threshold"), form, plot, slider, words);
   $("#threshold").hidden = false;
   choose();
