@@ -2,7 +2,9 @@
 
 import errno
 import os
+import re
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 
 
@@ -25,14 +27,30 @@ def _visible(character: str) -> str:
     return character if character.isprintable() else character.encode("unicode_escape").decode()
 
 
-class DataError(ReproError):
-    """A data set that cannot be used; `problems` lists every fault, each with its path."""
+#: Problems of a data set that a message lists.
+MOST_LISTED = 10
 
-    def __init__(self, problems: Sequence[str], *, where: object, hint: str) -> None:
+
+class DataError(ReproError):
+    """A data set that cannot be used; `problems` lists every fault, each with its path.
+
+    The message of a long list begins with how many there are of each kind; `listed_in` names a file that holds all.
+    """
+
+    def __init__(self, problems: Sequence[str], *, where: object, hint: str, listed_in: object = None) -> None:
         self.problems = tuple(problems)
-        listed = "; ".join(self.problems)
         count = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
+        listed = "; ".join(self.problems[:MOST_LISTED])
+        if len(problems) > MOST_LISTED:
+            kinds = Counter(map(_kind, problems)).most_common()
+            count += f" ({', '.join(f'{number} x {kind}' for kind, number in kinds)})"
+            listed += f"; and {len(problems) - MOST_LISTED} more" + (f", all in {listed_in}" if listed_in else "")
         super().__init__(f"{count}: {listed}", where=where, hint=hint)
+
+
+def _kind(problem: str) -> str:
+    """A problem without its path and details."""
+    return re.split(r"[(;,]| for an image| of \d", problem.partition(": ")[2])[0].strip()
 
 
 #: What to do where a file cannot be written, by the system's error number.

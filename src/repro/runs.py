@@ -86,6 +86,11 @@ class RunFolder:
         return self.run / "data"
 
     @property
+    def converted_data(self) -> Path:
+        """The user's images as PNG files, where some are of another format."""
+        return self.run / "converted"
+
+    @property
     def arranged_data(self) -> Path:
         """Root of a VisA data set brought into MVTec AD layout."""
         return self.run / "arranged" / ARRANGED

@@ -141,7 +141,7 @@ def _folder_problems(folder: Path, listed: Sequence[Sample]) -> list[str]:
         ("test", True): folder / "test" / GOOD,
         ("test", False): folder / "test" / "<defect>",
     }
-    problems = [f"{path}: no .png image" for key, path in required.items() if not counts[key]]
+    problems = [f"{path}: no image" for key, path in required.items() if not counts[key]]
     paths = _paths(listed)
     problems += [problem for path in paths for problem in _path_problems(folder, path)]
     return [*problems, *_misplaced(folder, set(paths)), *_mispaired(listed)]
@@ -166,8 +166,12 @@ def _misplaced(folder: Path, expected: set[Path]) -> Iterator[str]:
     for path in sorted(folder.glob("**/*")):
         if path.suffix in READ_SUFFIXES and path not in expected:
             inside = path.relative_to(folder).parts
-            is_mask = len(inside) == 3 and inside[0] == "ground_truth"
-            yield f"{path}: a mask without an image" if is_mask else f"{path}: an image in the wrong folder"
+            if len(inside) == 3 and inside[0] == "ground_truth":
+                yield f"{path}: a mask without an image"
+            elif len(inside) == 3 and inside[0] == "train":
+                yield f"{path}: train holds only {GOOD}, so that it would never be read"
+            else:
+                yield f"{path}: an image in the wrong folder"
         elif path.suffix.lower() in IGNORED_SUFFIXES and path not in expected and not path.name.startswith("."):
             yield f"{path}: not a .png file, so it would be ignored"
 

@@ -17,7 +17,16 @@ from repro.panels.sets import set_folder
 from repro.pipeline import BY_NAME, Job
 from repro.progress import Progress
 from repro.records.results import CategoryRecord
-from repro.runs import PROJECT_ROOT, RunFolder, fingerprint, read_json, sha256, write_json, write_json_if_changed
+from repro.runs import (
+    PROJECT_ROOT,
+    RunFolder,
+    fingerprint,
+    read_json,
+    sha256,
+    write_json,
+    write_json_if_changed,
+    write_text,
+)
 from repro.study import ProceduralData, PublishedData, Study
 
 
@@ -41,6 +50,8 @@ def prepare(folder: RunFolder, study: Study) -> None:
         if study.data.layout == "visa":
             names = _arrange(folder, study, root)
             root = folder.arranged_data
+        elif names := _convert(folder, study, root):
+            root = folder.converted_data
     states = folder.run / "states.json"
     present = _states(root, study.categories)
     outputs = [*(folder.manifest(category) for category in study.categories), folder.data_root]
@@ -61,7 +72,10 @@ def prepare(folder: RunFolder, study: Study) -> None:
         except DataError as error:
             # Name the user's files, not the copies made of them.
             problems = [names.get(path, path) + rest for path, rest in map(_split, error.problems)]
-            raise DataError(problems, where=getattr(study.data, "root", root), hint=error.hint) from None
+            listed = folder.run / "problems.txt"
+            write_text(listed, "".join(f"{problem}\n" for problem in problems))
+            where = getattr(study.data, "root", root)
+            raise DataError(problems, where=where, hint=error.hint, listed_in=listed) from None
         for category, manifest in manifests.items():
             write_json_if_changed(folder.manifest(category), manifest)
             _warn_of_queries(study, category, manifest["files"])
@@ -180,6 +194,39 @@ def _arrange(folder: RunFolder, study: Study, root: Path) -> dict[str, str]:
     stamp.unlink(missing_ok=True)
     sources = visa.arrange(root, folder.arranged_data, study.categories, Progress("arrange data", "images"))
     names = {str(target): str(source) for target, source in sources.items()}
+    write_json(stamp, {"state": state(), "names": names})
+    return names
+
+
+def _convert(folder: RunFolder, study: Study, root: Path) -> dict[str, str]:
+    """Copy a folder whose images are not all PNG files, where its files or the code that does it changed.
+
+    Returns the source path of each file of the copy; empty where none is needed.
+    """
+    from repro.data import formats
+
+    stamp = folder.run / "converted.json"
+
+    def state() -> dict[str, object]:
+        return {
+            "recipe": fingerprint(sha256(Path(formats.__file__))),
+            "from": _states(root, study.categories),
+            "files": _states(folder.converted_data, study.categories),
+        }
+
+    if stamp.is_file():
+        stamped = read_json(stamp, hint="delete it")
+        if stamped["state"] == state():
+            return dict(stamped["names"])
+    stamp.unlink(missing_ok=True)
+    shutil.rmtree(folder.converted_data, ignore_errors=True)
+    names: dict[str, str] = {}
+    if formats.is_needed(root, study.categories):
+        copied = formats.copy(root, folder.converted_data, study.categories, Progress("read images", "images"))
+        names = {str(target): str(source) for target, source in copied.sources.items()}
+        if copied.ignored:
+            first, count = copied.ignored[0], len(copied.ignored)
+            print(f"{root}: {count} file{'s' if count > 1 else ''} ignored that hold no image, first {first}")
     write_json(stamp, {"state": state(), "names": names})
     return names
 
