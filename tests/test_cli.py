@@ -130,3 +130,13 @@ def test_the_error_of_an_unknown_cell_lists_the_cells_of_the_study(capsys: pytes
 def test_the_error_of_a_stage_without_input_says_what_to_run_first(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["score", "--study", "never-run", "--cell", "patchcore/grid/seed0"]) == 2
     assert "run `nox -s evaluate`" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("start", [["-m", "repro"], ["-c", "import sys; from repro.cli import main; sys.exit(main())"]])
+def test_names_may_hold_any_letter_whatever_the_locale(start: list[str], tmp_path: Path) -> None:
+    """`-c` starts as the installed command does."""
+    command = [sys.executable, *start, "reproduce", "--study", "mvtec", "--data-root", str(tmp_path / "größe")]
+    environment = os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0"}
+    done = subprocess.run([*command, "--dry-run"], capture_output=True, env=environment, check=False)
+    assert done.returncode == 2
+    assert f"error: {tmp_path}/größe/grid: no images of this category".encode() in done.stderr

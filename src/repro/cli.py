@@ -23,6 +23,8 @@ def main(arguments: list[str] | None = None) -> int:
     suffice, 130 where it was interrupted.
     """
     started = time.monotonic()
+    if arguments is None:
+        in_utf8()
     options = _parser().parse_args(arguments)
     options.started = started
     status = ask(sys.argv[1:] if arguments is None else arguments)
@@ -44,6 +46,13 @@ def main(arguments: list[str] | None = None) -> int:
             raise
         print(f"error: {message}", file=sys.stderr)
         return 2
+
+
+def in_utf8() -> None:
+    """Start again in UTF-8 mode where the locale has another encoding: file names and texts may hold any character."""
+    if sys.getfilesystemencoding() != "utf-8":
+        command = [os.fsencode(word) for word in (sys.executable, "-m", "repro", *sys.argv[1:])]
+        os.execve(sys.executable, command, os.environ | {"PYTHONUTF8": "1"})
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -177,3 +177,8 @@ def test_a_long_list_of_problems_begins_with_a_summary_and_lies_in_a_file(tmp_pa
     assert str(caught.value).startswith(f"{root}: 12 problems (12 x not a readable image): ")
     assert f"; and 2 more, all in {listed}" in str(caught.value)
     assert len(listed.read_text(encoding="utf-8").splitlines()) == 12
+
+
+def test_images_of_any_format_are_counted_before_anything_is_read(tmp_path: Path) -> None:
+    root = write(tmp_path / "data", ".jpg")
+    assert sorted(formats.splits(root, "leather")) == ["test", "test", "train", "train"]

@@ -11,7 +11,7 @@ from repro.runs import RunFolder
 from repro.workflow import reproduce as module
 from repro.workflow.choices import Choices
 from repro.workflow.reproduce import reproduce
-from repro.workflow.snakemake import PROFILES, command, find_profile
+from repro.workflow.snakemake import CACHES, PROFILES, command, environment, find_profile
 
 FOLDER = RunFolder("smoke")
 
@@ -91,3 +91,14 @@ def test_the_error_of_a_missing_executor_says_how_to_install_it(monkeypatch: pyt
     monkeypatch.setattr("repro.workflow.snakemake.find_spec", lambda _: None)
     with pytest.raises(ReproError, match=r'pip install -c constraints\.txt -e "\.\[slurm\]"'):
         find_profile("slurm")
+
+
+def test_caches_go_below_runs_where_the_home_folder_cannot_be_written(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert "XDG_CACHE_HOME" not in environment(PROFILES / "local")
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("HOME", str(tmp_path / "file"))
+    assert environment(PROFILES / "local")["XDG_CACHE_HOME"] == str(CACHES)

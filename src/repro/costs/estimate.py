@@ -15,8 +15,7 @@ from repro.costs import needs
 from repro.costs.growth import seconds_at
 from repro.costs.needs import Images
 from repro.costs.timings import timings
-from repro.data import visa
-from repro.data.layout import samples
+from repro.data import formats, visa
 from repro.data.official import OFFICIAL
 from repro.errors import ReproError
 from repro.gpus import gpus
@@ -212,7 +211,7 @@ def _splits(data: FolderData, root: Path, category: str) -> list[str]:
     """`train` or `test` for each image."""
     if data.layout == "visa":
         return [row.folder.split("/")[0] for row in visa.read_split(root, [category])]
-    return [sample.split for sample in samples(root, category)]
+    return formats.splits(root, category)
 
 
 def past_timings(folder: RunFolder) -> tuple[list[Timing], str]:

@@ -45,6 +45,12 @@ def is_needed(root: Path, categories: Sequence[str]) -> bool:
     )
 
 
+def splits(root: Path, category: str) -> list[str]:
+    """`train` or `test` for each image of a category, of any format."""
+    inside = [path.relative_to(root).parts[1:] for path in _files(root / category) if _is_image(path, root)]
+    return [parts[0] for parts in inside if len(parts) == 3 and parts[0] in ("train", "test")]
+
+
 def copy(
     root: Path, target: Path, categories: Sequence[str], progress: Callable[[int, int], None] | None = None
 ) -> Copied:
@@ -56,7 +62,7 @@ def copy(
     """
     shutil.rmtree(target, ignore_errors=True)
     paths = [path for category in categories for path in _files(root / category)]
-    copied = Copied(ignored=[path for path in paths if _is_litter(path, root) or path.suffix.lower() not in SUFFIXES])
+    copied = Copied(ignored=[path for path in paths if not _is_image(path, root)])
     images = [path for path in paths if path not in set(copied.ignored)]
     problems = [f"{path}: a linked folder" for category in categories for path in _linked(root / category)]
     for number, path in enumerate(images, 1):
@@ -83,6 +89,10 @@ def _files(folder: Path) -> Iterator[Path]:
 def _linked(folder: Path) -> Iterator[Path]:
     for place, folders, _ in os.walk(folder):
         yield from (path for name in sorted(folders) if (path := Path(place, name)).is_symlink())
+
+
+def _is_image(path: Path, root: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and not _is_litter(path, root)
 
 
 def _is_litter(path: Path, root: Path) -> bool:

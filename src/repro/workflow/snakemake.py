@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+import platformdirs
+
 from repro.errors import ReproError
 from repro.gpus import gpus, shares
 from repro.pipeline import OF_A_CELL, STAGES, is_finished, resolved
-from repro.runs import LOCKED, RunFolder
+from repro.runs import LOCKED, PROJECT_ROOT, RunFolder
 from repro.workflow.choices import Choices
 from repro.workflow.preloaded import preloading, serving
 from repro.workflow.supervise import supervise
@@ -19,6 +21,8 @@ SNAKEFILE = Path(__file__).parent / "Snakefile"
 #: Where the stages run; each folder holds a config.yaml as Snakemake's profiles do.
 PROFILES = SNAKEFILE.parent / "profiles"
 LOCAL = "local"
+#: Caches of Snakemake and of the libraries that the stages use, where the user has no place for them.
+CACHES = PROJECT_ROOT / "runs" / ".cache"
 #: The rules that a partial paper runs: no cell is trained or made again.
 REPORT_RULES = (*(stage.rule for stage in STAGES if stage.scope != "cell" and not stage.before), "evaluate", "paper")
 
@@ -70,9 +74,22 @@ def profiles() -> list[str]:
 
 
 def environment(profile: Path) -> dict[str, str]:
-    """Environment of Snakemake, which finds an executor that lies in the profile's own folder."""
+    """Environment of Snakemake and the stages: it finds an executor that lies in the profile's own folder.
+
+    Caches go below `runs` where the home folder cannot be written, as in containers that run as any user.
+    """
     path = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(profile))))
-    return os.environ | {"PYTHONPATH": path}
+    caches = {} if _is_writable(Path(platformdirs.user_cache_dir())) else {"XDG_CACHE_HOME": str(CACHES)}
+    return os.environ | {"PYTHONPATH": path} | caches
+
+
+def _is_writable(folder: Path) -> bool:
+    """Whether a folder can be written to, or made."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK)
 
 
 def command(
