@@ -2,22 +2,30 @@
 
 import os
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from repro import study as studies
 from repro.errors import ReproError
-from repro.runs import RunFolder
+from repro.runs import RunFolder, write_json
 from repro.workflow import reproduce as module
 from repro.workflow.choices import Choices
 from repro.workflow.reproduce import reproduce
 from repro.workflow.snakemake import CACHES, PROFILES, command, environment, find_profile
+from repro.workflow.supervise import HINT
 
 FOLDER = RunFolder("smoke")
 
 
 @pytest.mark.parametrize(
-    ("line", "status"), [("error: fit a: memory ran out; free some", 2), ("Error in rule fit:", 1)]
+    ("line", "status"),
+    [
+        ("error: fit a: memory ran out; free some", 2),
+        ("MissingInputException in rule fit in file Snakefile, line 90:\nMissing input files for rule fit:", 2),
+        ("Error in rule fit:", 1),
+    ],
 )
 def test_the_error_of_a_stage_is_the_last_line(
     line: str, status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
@@ -28,7 +36,24 @@ def test_the_error_of_a_stage_is_the_last_line(
     monkeypatch.setattr(module, "prepare", lambda folder, study: None)
     assert reproduce(Choices(study="smoke")) == status
     *_, last = capfd.readouterr().err.splitlines()
-    assert last == (line if status == 2 else "error: the workflow ended early, see above")
+    expected = {
+        "e": line,
+        "M": f"error: Snakemake: MissingInputException: Missing input files for rule fit:; {HINT}",
+        "E": "error: the workflow ended early, see above",
+    }
+    assert last == expected[line[0]]
+
+
+def test_a_file_from_the_future_is_dated_now(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, study = RunFolder("smoke", tmp_path), studies.load("smoke")
+    manifest = folder.manifest("leather")
+    write_json(manifest, {})
+    os.utime(manifest, (time.time() + 9000,) * 2)
+    module._bring_back_from_the_future(folder, study)
+    assert manifest.stat().st_mtime <= time.time()
+    assert capsys.readouterr().out == f"1 file dated in the future, such as {manifest}: dated now\n"
+    module._bring_back_from_the_future(folder, study)
+    assert capsys.readouterr().out == ""
 
 
 def after(line: list[str], flag: str) -> list[str]:

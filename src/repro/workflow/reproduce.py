@@ -1,7 +1,9 @@
 """Reproduce: choose the study, prepare its data, and let the workflow run what is missing or out of date."""
 
+import os
 import sys
 import tempfile
+import time
 
 from repro import study as studies
 from repro.costs.estimate import Estimate, estimate
@@ -9,6 +11,7 @@ from repro.costs.forecast import check_room, forecast
 from repro.errors import ReproError
 from repro.integrity.repair import repair
 from repro.models import shipped
+from repro.pipeline import jobs
 from repro.records.figures import Figures
 from repro.records.guards import Guards
 from repro.records.results import Results
@@ -52,6 +55,7 @@ def _reproduce(folder: RunFolder, study: studies.Study, choices: Choices) -> int
     # Altered manifests are deleted by now.
     prepare(folder, study)
     _redraw_lost_figures(folder)
+    _bring_back_from_the_future(folder, study)
     damaged = damaged if choices.until != "train" else []
     whole = Outcome() if choices.partial else run(folder, choices, profile, damaged)
     write_partial = choices.partial or (whole.failed and choices.keep_going and choices.until != "train")
@@ -121,6 +125,18 @@ def _redraw_lost_figures(folder: RunFolder) -> None:
         figures = read_record(listed, Figures, hint="delete it").figures
         if not all((listed.parent / figure.file).is_file() for figure in figures):
             listed.unlink()
+
+
+def _bring_back_from_the_future(folder: RunFolder, study: studies.Study) -> None:
+    """Date files of the future now: Snakemake would take everything that is made from them for older than they are."""
+    now = time.time()
+    paths = {path for job in jobs(folder, study, study.cells) for path in (*job.awaited, *job.outputs)}
+    late = sorted(path for path in paths if path.is_file() and path.stat().st_mtime > now + 1)
+    for path in late:
+        # All alike: none may seem younger than what was made from it.
+        os.utime(path, (now, now))
+    if late:
+        print(f"{len(late)} file{'s' if len(late) > 1 else ''} dated in the future, such as {late[0]}: dated now")
 
 
 def _write_something(folder: RunFolder) -> None:
