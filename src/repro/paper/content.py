@@ -14,6 +14,7 @@ from repro.paper.sections.figures import figures_by_kind, heat_map_figures, simi
 from repro.paper.sections.leak import leak
 from repro.paper.sections.ledger import ledger
 from repro.paper.sections.limits import limits
+from repro.paper.sections.low_rate import low_rates
 from repro.paper.sections.missing import missing
 from repro.paper.sections.pairs import pairs
 from repro.paper.sections.protocol import protocol, runs, variants
@@ -55,6 +56,8 @@ def template_variables(inputs: Inputs) -> dict[str, Any]:
         "raw_agrees": round(raw_shift, 4) == 0,
         "leak": leak(results),
         "pairs": pairs(results),
+        "low_rates": low_rates(results),
+        "published_low_rates": low_rates(inputs.published) if inputs.published else [],
         "references": reference_table(inputs.published or results),
         "published": published_outputs(inputs.published, inputs.few_shot, verdicts),
         "pictures": figures_by_kind(inputs.figures),

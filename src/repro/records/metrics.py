@@ -80,6 +80,16 @@ class MaximumRecord(Record):
     image_f1: Score
 
 
+class LowRateRecord(Record):
+    """How well defects are segmented where few normal pixels are called anomalous, as practice needs."""
+
+    #: Area under the per-region overlap curve up to a false positive rate of 0.05, divided by 0.05.
+    aupro: Score
+    #: Mean of AUPIMO over the images with a defect, and that of each, by name; None where normal pixels are too few.
+    aupimo: Score | None
+    aupimo_images: dict[str, Score]
+
+
 class DefectRecord(Record):
     """The test images of one defect type."""
 
@@ -167,6 +177,8 @@ class ScoresRecord(Record):
     discretisation: Score
     #: Image metrics by the maximum of the map.
     maximum: MaximumRecord | None = None
+    #: None in results of earlier versions.
+    low_rate: LowRateRecord | None = None
     #: By defect type, in the order of their names.
     defects: tuple[DefectRecord, ...] = ()
     #: None where maps were not stored in levels.

@@ -11,13 +11,25 @@ from repro.errors import ReproError
 from repro.metrics import bootstrap
 from repro.metrics.crossfit import cross_fit
 from repro.metrics.detection import aupro, best_threshold, f1, metrics, raw_metrics, rounded, thresholds
+from repro.metrics.pimo import aupimo
 from repro.metrics.ties import tie_bounds
-from repro.records.metrics import DefectRecord, ImageScore, Interval, Intervals, MaximumRecord, ScoresRecord, TieBounds
+from repro.records.metrics import (
+    DefectRecord,
+    ImageScore,
+    Interval,
+    Intervals,
+    LowRateRecord,
+    MaximumRecord,
+    ScoresRecord,
+    TieBounds,
+)
 from repro.records.predictions import Predictions, load
 from repro.runs import Cell, RunFolder, write_json
 
 #: Step of a map that was stored with 8 bits.
 LEVEL = 1 / 255
+#: False positive rate up to which AU-PRO is integrated a second time.
+LOW_RATE = 0.05
 
 
 def score(folder: RunFolder, cell: Cell) -> None:
@@ -57,6 +69,7 @@ def evaluate(predictions: Predictions, *, quantised: bool = False) -> ScoresReco
         raw=raw_metrics(predictions),
         intervals=Intervals(**intervals),
         maximum=by_maximum(predictions),
+        low_rate=at_low_rates(predictions),
         defects=tuple(by_defect(predictions)),
         ties=ties(predictions) if quantised else None,
         resolution=rounded(resolution),
@@ -83,6 +96,17 @@ def by_maximum(predictions: Predictions) -> MaximumRecord:
     return MaximumRecord(
         image_auroc=rounded(roc_auc_score(predictions.labels, scores)),
         image_f1=rounded(f1(scores >= best_threshold(scores, predictions.labels), predictions.labels)),
+    )
+
+
+def at_low_rates(predictions: Predictions) -> LowRateRecord:
+    """Compute the metrics of segmentation at low false positive rates."""
+    scores = aupimo(predictions.maps, predictions.masks)
+    images = predictions.images[predictions.masks.any(axis=(1, 2))]
+    return LowRateRecord(
+        aupro=rounded(aupro(predictions.maps, predictions.masks, LOW_RATE)),
+        aupimo=None if scores is None else rounded(scores.mean()),
+        aupimo_images={} if scores is None else dict(zip(map(str, images), map(rounded, scores), strict=True)),
     )
 
 
