@@ -19,12 +19,12 @@ class ReproError(Exception):
 
     def __init__(self, what: str, *, where: object, hint: str) -> None:
         self.what, self.where, self.hint = what, str(where), hint
-        super().__init__("".join(map(_visible, f"{where}: {what}; {hint}")))
+        super().__init__(visible(f"{where}: {what}; {hint}"))
 
 
-def _visible(character: str) -> str:
-    """Escape what would end the line or control the terminal; file names may hold it."""
-    return character if character.isprintable() else character.encode("unicode_escape").decode()
+def visible(text: str) -> str:
+    """Escape what would end the line or control the terminal, or is not UTF-8; file names may hold it."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
 #: Problems of a data set that a message lists.

@@ -1,5 +1,6 @@
 """Images of any format are read as if they were PNG files."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -137,6 +138,10 @@ def break_image(root: Path) -> None:
     (root / "leather/test/cut/000.png").unlink()
 
 
+def break_name(root: Path) -> None:
+    (root / "leather/test/cut/000.png").rename(os.fsdecode(os.fsencode(root / "leather/test/cut") + b"/\xff.jpg"))
+
+
 def break_training(root: Path) -> None:
     (root / "leather/train/bad").mkdir()
     Image.fromarray(CONTENT["test/good/000"]).save(root / "leather/train/bad/000.jpg")
@@ -148,6 +153,7 @@ def break_training(root: Path) -> None:
         (break_stem, "test/good/000.png: has the name of 000.bmp but for the suffix"),
         (break_folder, "leather/test/good: a linked folder"),
         (break_image, "test/cut/000.jpg: not a readable image"),
+        (break_name, "\udcff.jpg: its name is not UTF-8"),
         (break_training, "train/bad/000.jpg: train holds only good"),
     ],
 )

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from repro import study as studies
+from repro.data import formats
 from repro.data.layout import samples
 from repro.runs import RunFolder, read_json
 from repro.stages.data import prepare
@@ -125,18 +126,23 @@ EXTRAS: dict[str, Callable[[Path], object]] = {
 
 
 def check(root: Path, run: Path, category: str) -> bool:
-    """Prepare the data; its manifest must list all files, and nothing else may be written."""
+    """Prepare the data; its manifest must list all images and masks, and nothing else may be written."""
     study = studies.choose(studies.load("mvtec"), data_root=root, categories=[category])
     folder = RunFolder("mvtec", run)
     prepare(folder, study)
     manifest = read_json(folder.manifest(category), hint="")
+    read = Path(read_json(folder.data_root, hint="")["root"])
     present = {
-        path.relative_to(root).as_posix()
-        for sample in samples(root, category)
+        path.relative_to(read).as_posix()
+        for sample in samples(read, category)
         for path in (sample.image, sample.mask)
         if path
     }
     assert set(manifest["files"]) == present
+    given = [path for path in formats._files(root / category) if formats._is_image(path, root)]
+    assert sorted(Path(name).with_suffix("") for name in present) == sorted(
+        path.relative_to(root).with_suffix("") for path in given
+    )
     assert {entry.name for entry in run.iterdir()} == {"runs"}
     return True
 

@@ -65,6 +65,8 @@ def copy(
     copied = Copied(ignored=[path for path in paths if not _is_image(path, root)])
     images = [path for path in paths if path not in set(copied.ignored)]
     problems = [f"{path}: a linked folder" for category in categories for path in _linked(root / category)]
+    problems += [f"{path}: its name is not UTF-8" for path in images if not _is_utf8(path)]
+    images = [path for path in images if _is_utf8(path)]
     for number, path in enumerate(images, 1):
         place = target / path.relative_to(root).with_suffix(".png")
         if place in copied.sources:
@@ -89,6 +91,10 @@ def _files(folder: Path) -> Iterator[Path]:
 def _linked(folder: Path) -> Iterator[Path]:
     for place, folders, _ in os.walk(folder):
         yield from (path for name in sorted(folders) if (path := Path(place, name)).is_symlink())
+
+
+def _is_utf8(path: Path) -> bool:
+    return not any(0xDC80 <= ord(character) <= 0xDCFF for character in str(path))
 
 
 def _is_image(path: Path, root: Path) -> bool:

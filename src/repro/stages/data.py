@@ -9,7 +9,7 @@ from pathlib import Path
 from repro.data import checks
 from repro.data.layout import Layout
 from repro.data.official import OFFICIAL
-from repro.errors import DataError, ReproError
+from repro.errors import DataError, ReproError, visible
 from repro.fetch.sources import ORIGINALS_ROOT
 from repro.hashes import place, recording
 from repro.panels.originals import FOLDERS, originals_of
@@ -73,7 +73,7 @@ def prepare(folder: RunFolder, study: Study) -> None:
             # Name the user's files, not the copies made of them.
             problems = [names.get(path, path) + rest for path, rest in map(_split, error.problems)]
             listed = folder.run / "problems.txt"
-            write_text(listed, "".join(f"{problem}\n" for problem in problems))
+            write_text(listed, "".join(f"{visible(problem)}\n" for problem in problems))
             where = getattr(study.data, "root", root)
             raise DataError(problems, where=where, hint=error.hint, listed_in=listed) from None
         for category, manifest in manifests.items():
