@@ -3,7 +3,7 @@
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from repro.data import checks
@@ -176,26 +176,13 @@ def _arrange(folder: RunFolder, study: Study, root: Path) -> dict[str, str]:
 
     if not root.is_dir():
         raise ReproError("no such folder", where=root, hint="give --data-root a folder in VisA layout")
-    stamp = folder.run / "arranged.json"
 
-    def state() -> dict[str, object]:
-        split = root / visa.SPLIT
-        recipe = [sha256(Path(visa.__file__)), sha256(split) if split.is_file() else None]
-        return {
-            "recipe": fingerprint(recipe),
-            "from": _states(root, study.categories),
-            "files": _states(folder.arranged_data, study.categories),
-        }
+    def make() -> dict[Path, Path]:
+        return visa.arrange(root, folder.arranged_data, study.categories, Progress("arrange data", "images"))
 
-    if stamp.is_file():
-        stamped = read_json(stamp, hint="delete it")
-        if stamped["state"] == state():
-            return dict(stamped["names"])
-    stamp.unlink(missing_ok=True)
-    sources = visa.arrange(root, folder.arranged_data, study.categories, Progress("arrange data", "images"))
-    names = {str(target): str(source) for target, source in sources.items()}
-    write_json(stamp, {"state": state(), "names": names})
-    return names
+    split = root / visa.SPLIT
+    recipe = [sha256(Path(visa.__file__)), sha256(split) if split.is_file() else None]
+    return _copied(folder.run / "arranged.json", study, root, folder.arranged_data, recipe, make)
 
 
 def _convert(folder: RunFolder, study: Study, root: Path) -> dict[str, str]:
@@ -205,13 +192,30 @@ def _convert(folder: RunFolder, study: Study, root: Path) -> dict[str, str]:
     """
     from repro.data import formats
 
-    stamp = folder.run / "converted.json"
+    def make() -> dict[Path, Path]:
+        shutil.rmtree(folder.converted_data, ignore_errors=True)
+        if not formats.is_needed(root, study.categories):
+            return {}
+        copied = formats.copy(root, folder.converted_data, study.categories, Progress("read images", "images"))
+        if copied.ignored:
+            first, count = copied.ignored[0], len(copied.ignored)
+            print(f"{root}: {count} file{'s' if count > 1 else ''} ignored that hold no image, first {first}")
+        return copied.sources
+
+    recipe = sha256(Path(formats.__file__))
+    return _copied(folder.run / "converted.json", study, root, folder.converted_data, recipe, make)
+
+
+def _copied(
+    stamp: Path, study: Study, root: Path, target: Path, recipe: object, make: Callable[[], dict[Path, Path]]
+) -> dict[str, str]:
+    """Source path of each file of a copy of `root`, which `make` makes where its files or `recipe` changed."""
 
     def state() -> dict[str, object]:
         return {
-            "recipe": fingerprint(sha256(Path(formats.__file__))),
+            "recipe": fingerprint(recipe),
             "from": _states(root, study.categories),
-            "files": _states(folder.converted_data, study.categories),
+            "files": _states(target, study.categories),
         }
 
     if stamp.is_file():
@@ -219,14 +223,7 @@ def _convert(folder: RunFolder, study: Study, root: Path) -> dict[str, str]:
         if stamped["state"] == state():
             return dict(stamped["names"])
     stamp.unlink(missing_ok=True)
-    shutil.rmtree(folder.converted_data, ignore_errors=True)
-    names: dict[str, str] = {}
-    if formats.is_needed(root, study.categories):
-        copied = formats.copy(root, folder.converted_data, study.categories, Progress("read images", "images"))
-        names = {str(target): str(source) for target, source in copied.sources.items()}
-        if copied.ignored:
-            first, count = copied.ignored[0], len(copied.ignored)
-            print(f"{root}: {count} file{'s' if count > 1 else ''} ignored that hold no image, first {first}")
+    names = {str(copy): str(source) for copy, source in make().items()}
     write_json(stamp, {"state": state(), "names": names})
     return names
 
