@@ -68,6 +68,14 @@ def test_its_status_is_that_of_its_caller(what: tuple[str, ...], status: int) ->
     assert served(*what).returncode == status
 
 
+def test_a_stage_that_cannot_be_imported_reports_that_itself() -> None:
+    broken = SERVER.replace("server = os.getpid()", "sys.modules['repro.stages.score'] = None; server = os.getpid()")
+    caller = [sys.executable, "-c", CLIENT, "score", "--no-such-option"]
+    done = subprocess.run([sys.executable, "-c", broken, *caller], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "error: " in done.stderr.splitlines()[-1]
+
+
 def test_it_ends_with_its_caller() -> None:
     command = [sys.executable, "-c", SERVER, sys.executable, "-c", CLIENT, "score", "sleep"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:

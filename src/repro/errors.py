@@ -64,7 +64,11 @@ UNWRITABLE = {
 }
 AGAIN = "then run the same command again; what is finished is kept"
 #: Messages of torch, its libraries and the dynamic loader where memory runs out; Python itself raises MemoryError.
-MEMORY = ("allocate memory", "bad_alloc", "out of memory", "could not create a memory", "failed to map segment")
+MEMORY = (
+    *("allocate memory", "bad_alloc", "out of memory", "could not create a memory", "failed to map segment"),
+    # The stack of a thread.
+    "can't start new thread",
+)
 
 
 def unwritable(error: OSError, where: object) -> ReproError:

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from repro import cli
 from repro.gpus import gpus
-from repro.pipeline import BY_NAME, Stage
+from repro.pipeline import BY_NAME
 from repro.workflow.preloaded import ADDRESS, SEPARATOR
 
 
@@ -56,8 +56,9 @@ class Server:
             connection.close()
             return
         request = json.loads(line)
-        stage = _load(request["arguments"][0])
-        separate = stage.gpu and not self._cuda_works(request["environment"])
+        name = request["arguments"][0]
+        # A process of its own reports what is wrong with a module that cannot be imported.
+        separate = not _load(name) or (BY_NAME[name].gpu and not self._cuda_works(request["environment"]))
         child = multiprocessing.get_context("fork").Process(
             target=_run, args=(request["arguments"], request["environment"], separate)
         )
@@ -89,10 +90,13 @@ def _as_shell(status: int) -> int:
     return status if status >= 0 else 128 - status
 
 
-def _load(name: str) -> Stage:
-    """Import the module of a stage, and all that it imports."""
-    importlib.import_module(f"repro.stages.{BY_NAME[name].rule}")
-    return BY_NAME[name]
+def _load(name: str) -> bool:
+    """Import the module of a stage, and all that it imports; whether that succeeded."""
+    try:
+        importlib.import_module(f"repro.stages.{BY_NAME[name].rule}")
+    except Exception:  # noqa: BLE001 - importing runs the code of many libraries
+        return False
+    return True
 
 
 def _run(arguments: list[str], environment: dict[str, str], separate: bool) -> None:

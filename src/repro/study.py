@@ -82,6 +82,10 @@ class VariantBase(Part):
     #: Standard deviation, in pixels, of a Gaussian blur of the resized images; the published text claims a blur,
     #: its code has none.
     blur: float = Field(default=0.0, ge=0, le=16)
+    #: Share of the training images that is not trained on. Thresholds come from them, as practice has no anomalies to
+    #: choose one on, and so do the quantiles that bring EfficientAD's two maps to one scale, for which anomalib takes
+    #: test images where it is 0.
+    held_out: float = Field(default=0.0, ge=0, le=0.5)
     #: Seeds of this variant; None: those of the study.
     seeds: list[Seed] | None = Field(default=None, min_length=1)
 

@@ -10,7 +10,7 @@ from repro import study as studies
 from repro.data.layout import samples
 from repro.data.visa import arrange
 from repro.errors import DataError, ReproError
-from repro.runs import RunFolder, read_json
+from repro.runs import Cell, RunFolder, read_json
 from repro.stages.data import prepare
 
 NAME = "bouchon d’oreille n° 1"
@@ -56,7 +56,7 @@ def test_anomalib_pairs_each_mask_with_its_image_for_any_letters_of_the_name(roo
     folder = RunFolder("mvtec", tmp_path)
     prepare(folder, study(root))
     for _ in range(2):
-        module = datamodule(folder, NAME)
+        module = datamodule(folder, Cell("patchcore", NAME, 0), held_out=0.0)
         module.setup()
         table = module.test_data.samples
         bad = table[table.label == "bad"]
@@ -73,7 +73,7 @@ def test_the_name_of_a_folder_in_mvtec_layout_may_have_any_letters(root: Path, t
     content = studies.load("mvtec").model_dump()
     data = {"source": "folder", "root": str(tmp_path / "prüfen")}
     prepare(folder, studies.check(content | {"categories": ["part"], "data": data}, where=root))
-    module = datamodule(folder, "part")
+    module = datamodule(folder, Cell("patchcore", "part", 0), held_out=0.0)
     module.setup()
     assert len(module.train_data) == 3
     assert {Path(path).parts[-4] for path in module.test_data.samples.image_path} == {"part"}

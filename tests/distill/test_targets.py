@@ -2,7 +2,7 @@ import pytest
 import torch
 from anomalib.models.image.efficient_ad.torch_model import SmallPatchDescriptionNetwork
 
-from repro.distill import images
+from repro.distill import images, photographs
 from repro.distill.targets import CHANNELS, FIRST, JUMP, Targets, output_size
 from repro.models.pdn import record
 
@@ -33,7 +33,7 @@ def test_a_window_of_a_crop_has_the_targets_of_its_position(targets: Targets) ->
 
 
 def test_normalised_targets_have_mean_zero_and_variance_one(targets: Targets) -> None:
-    crops = images.plain_crops(1)
+    crops = images.plain_crops(photographs.packaged(), 1)
     targets.normalise(crops.split(8))
     values = targets(crops, output_size(128)).movedim(1, 0).flatten(1)
     assert torch.allclose(values.mean(1), torch.zeros(CHANNELS), atol=1e-3)

@@ -138,11 +138,24 @@ def stage_of(process: psutil.Process) -> str | None:
 
 
 def at_work(process: subprocess.Popen[str]) -> tuple[str | None, psutil.Process | None]:
-    """The stage that is running, and its process."""
-    for member in family(process):
-        if stage := stage_of(member):
-            return stage, member
-    return None, None
+    """The stage that is running, and the process that does its work: a fork of the server where there is one."""
+    members = family(process)
+    named = [(stage, member) for member in members if (stage := stage_of(member))]
+    if not named:
+        return None, None
+    servers = [member for member in members if is_server(member)]
+    if not servers:
+        return named[0]
+    forks = [member for member in servers if member.parent() in servers]
+    return (named[0][0], forks[0]) if forks else (None, None)
+
+
+def is_server(process: psutil.Process) -> bool:
+    """Whether the process is that of `repro.serve` or a fork of it, which has its command line."""
+    try:
+        return process.cmdline()[1:3] == ["-m", "repro.serve"]
+    except psutil.Error:
+        return False
 
 
 def alive(processes: list[psutil.Process]) -> list[psutil.Process]:

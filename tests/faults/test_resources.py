@@ -26,7 +26,7 @@ FULL, READ_ONLY, FILES, MEMORY, KEYS, TWO = "disk full", "read-only", "ulimit -f
 PLAN = {
     "": [FULL, KEYS],
     "fit efficientad": [TWO, FULL, KEYS],
-    "fit patchcore": [MEMORY, FILES, FULL, READ_ONLY],
+    "fit patchcore": [MEMORY, FILES, READ_ONLY, FULL],
     "predict efficientad": [KEYS],
     "predict patchcore": [FULL],
     "score patchcore": [FULL],

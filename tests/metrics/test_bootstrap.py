@@ -20,7 +20,8 @@ def in_levels(seed: int) -> Predictions:
 
 
 def repeat(predictions: Predictions, weights: np.ndarray) -> Predictions:
-    return Predictions(*(np.repeat(array, weights, axis=0) for array in vars(predictions).values()))
+    arrays = predictions.scores, predictions.maps, predictions.masks, predictions.labels, predictions.images
+    return Predictions(*(np.repeat(array, weights, axis=0) for array in arrays))
 
 
 @pytest.mark.parametrize("seed", range(4))

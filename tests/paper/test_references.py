@@ -66,7 +66,7 @@ def test_other_data_prevent_every_comparison(tmp_path: Path) -> None:
 
 
 def test_every_reference_names_its_source_and_plausible_scores() -> None:
-    for reference in references():
+    for reference in references().reference:
         assert reference.source and reference.configuration and reference.mean
         tables = (reference.grid, reference.tile, reference.leather, reference.mean)
         assert all(50 < value <= 100 for scores in tables for value in scores.values())

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
@@ -83,6 +83,22 @@ def measure(results: Results, variant: str, category: str, metric: str) -> Measu
         resolution=resolution,
         evidence=f"cells.{variant}/{category}/seed{cells[0].seed}.metrics.{metric}",
     )
+
+
+def retrained(results: Results, variant: str, category: str, metric: str) -> Measured | None:
+    """Average a metric over seeds, with the interval in which another training is expected on the same test images.
+
+    With m the mean over the k seeds and e as in `measure`, it is m - e to m + e, at least one image to each side and
+    clipped to [0, 1]. None where no category has several seeds.
+    """
+    cells_by_category = _by_category(results, variant)
+    cells = cells_by_category[category]
+    error = _between_seeds(cells_by_category, metric) * math.sqrt(1 + 1 / len(cells))
+    if not any(len(one) > 1 for one in cells_by_category.values()):
+        return None
+    everything = measure(results, variant, category, metric)
+    reach = max(error, everything.resolution)
+    return replace(everything, low=max(everything.value - reach, 0.0), high=min(everything.value + reach, 1.0))
 
 
 def _by_category(results: Results, variant: str) -> dict[str, list[CellRecord]]:

@@ -55,15 +55,24 @@ def fewshot(options: Options) -> None:
         type=Path,
         default=Path("runs") / "distill",
         help="where checkpoint.pt lies; training resumes from it (default: %(default)s)",
-    )
+    ),
+    argument(
+        "--photographs",
+        type=Path,
+        default=Path("datasets") / "101_ObjectCategories",
+        help="the folder of that name of Caltech-101, https://doi.org/10.22002/D1.20086 (default: %(default)s)",
+    ),
 )
 def distill(options: Options) -> None:
     """Distil the teacher that comes with the package again."""
+    from repro.distill import photographs
     from repro.distill.card import ship
     from repro.distill.train import Recipe, train
 
+    photographs.check(options.photographs)
     recipe = Recipe()
-    ship(recipe, train(recipe, options.folder / "checkpoint.pt"))
+    state = train(recipe, options.photographs, options.folder / "checkpoint.pt")
+    ship(recipe, state, options.photographs)
 
 
 @command(argument("measured", type=Path, help="JSON file of pytest-benchmark; `nox -s bench` makes both"))

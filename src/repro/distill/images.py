@@ -1,62 +1,64 @@
-"""Training images: augmented square crops of photographs in packages and of drawn scenes, decided by seed and step."""
+"""Training images: augmented square crops of photographs and of drawn scenes, decided by seed and step."""
 
+from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from PIL import Image
 from torch.nn import functional
 
 from repro.distill import scenes
-
-Array = npt.NDArray[np.float32]
+from repro.distill.photographs import Pixels
 
 #: Side of a crop in pixels.
 CROP = 128
-#: Photographs to train on, by package; the second view of a held-out scene is excluded.
-TRAINING = {
-    "skimage.data": (
-        *("astronaut.png", "brick.png", "camera.png", "cell.png", "clock_motion.png", "coffee.png", "coins.png"),
-        *("color.png", "grass.png", "hubble_deep_field.jpg", "ihc.png", "moon.png", "page.png", "retina.jpg"),
-        *("rocket.jpg", "text.png"),
-    ),
-    "sklearn.datasets.images": ("flower.jpg",),
-}
-#: Photographs that are not trained on: fur, stones, a machine in a workshop, a temple.
-HELD_OUT = {
-    "skimage.data": ("chelsea.png", "gravel.png", "motorcycle_left.png"),
-    "sklearn.datasets.images": ("china.jpg",),
-}
 #: Number of drawn scenes; each is cropped many times.
 SCENES = 160
-#: Share of crops that are cut from photographs.
-PHOTOGRAPH_SHARE = 0.6
+
+
+class Shares(NamedTuple):
+    """From what a crop is cut, as shares of all crops; the rest is cut from drawn scenes."""
+
+    caltech: float = 0.75
+    packaged: float = 0.1
+
+
+SHARES = Shares()
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The images to cut crops from; the seed decides the drawn scenes."""
+
+    seed: int
+    caltech: tuple[Pixels, ...]
+    packaged: tuple[Pixels, ...]
+    shares: Shares = SHARES
+
+    def draw(self, rng: np.random.Generator) -> Pixels:
+        """Draw the image for a crop."""
+        number = rng.random()
+        if self.caltech and number < self.shares.caltech:
+            images = self.caltech
+        elif number < sum(self.shares):
+            images = self.packaged
+        else:
+            images = draw_scenes(self.seed)
+        return images[rng.integers(len(images))]
 
 
 @cache
-def load_photographs(held_out: bool = False) -> tuple[Array, ...]:
-    """Load the photographs to train on or those held out, float32 [H, W, 3] in 0..1 at their original size."""
-    by_package = HELD_OUT if held_out else TRAINING
-    paths = [files(package) / name for package, names in by_package.items() for name in names]
-    loaded = []
-    for path in paths:
-        with path.open("rb") as stream, Image.open(stream) as image:
-            loaded.append((np.asarray(image.convert("RGB")) / 255).astype(np.float32))
-    return tuple(loaded)
+def draw_scenes(seed: int) -> tuple[Pixels, ...]:
+    """Draw the scenes to train on."""
+    drawn = (scenes.draw(np.random.default_rng([seed, index])) for index in range(SCENES))
+    return tuple(np.round(scene * 255).astype(np.uint8) for scene in drawn)
 
 
-@cache
-def draw_scenes(seed: int) -> tuple[Array, ...]:
-    """Draw the scenes to train on, float32 [H, W, 3] in 0..1."""
-    return tuple(scenes.draw(np.random.default_rng([seed, index])) for index in range(SCENES))
-
-
-def batch(seed: int, step: int, size: int) -> torch.Tensor:
+def batch(pool: Pool, step: int, size: int) -> torch.Tensor:
     """Make the augmented crops of a step, float32 [size, 3, CROP, CROP] in 0..1, decided by the arguments alone."""
-    rng = np.random.default_rng([seed, 1, step])
-    crops = [_augmented(seed, rng) for _ in range(size)]
+    rng = np.random.default_rng([pool.seed, 1, step])
+    crops = [_augmented(pool.draw(rng), rng) for _ in range(size)]
     for index in range(size):
         if rng.random() < 0.25:
             # A rectangle of another image, with a hard border as defects have.
@@ -69,10 +71,10 @@ def batch(seed: int, step: int, size: int) -> torch.Tensor:
     return torch.stack(crops)
 
 
-def plain_crops(per_photograph: int, held_out: bool = False) -> torch.Tensor:
-    """Cut evenly spread crops from the photographs without augmentation, [N, 3, CROP, CROP]."""
+def plain_crops(photographs: tuple[Pixels, ...], per_photograph: int) -> torch.Tensor:
+    """Cut evenly spread crops from photographs without augmentation, [N, 3, CROP, CROP]."""
     crops = []
-    for photograph in load_photographs(held_out):
+    for photograph in photographs:
         height, width = photograph.shape[:2]
         for index in range(per_photograph):
             part = (index + 0.5) / per_photograph
@@ -82,12 +84,10 @@ def plain_crops(per_photograph: int, held_out: bool = False) -> torch.Tensor:
     return torch.stack(crops)
 
 
-def _augmented(seed: int, rng: np.random.Generator) -> torch.Tensor:
-    pool = load_photographs() if rng.random() < PHOTOGRAPH_SHARE else draw_scenes(seed)
-    image = pool[rng.integers(len(pool))]
+def _augmented(image: Pixels, rng: np.random.Generator) -> torch.Tensor:
     height, width = image.shape[:2]
-    # Scales from 4 to 1/2, as far as the size of the image allows.
-    side = int(min(np.exp(rng.uniform(np.log(CROP / 4), np.log(CROP * 2))), height, width))
+    # Scales from 1.5 to 1/2, as far as the size of the image allows.
+    side = int(min(np.exp(rng.uniform(np.log(CROP / 1.5), np.log(CROP * 2))), height, width))
     stretch = np.exp(rng.uniform(-0.25, 0.25))
     tall, wide = min(int(side * stretch), height), min(int(side / stretch), width)
     top, left = rng.integers(0, height - tall + 1), rng.integers(0, width - wide + 1)
@@ -110,5 +110,5 @@ def _augmented(seed: int, rng: np.random.Generator) -> torch.Tensor:
     return crop.contiguous()
 
 
-def _tensor(image: Array) -> torch.Tensor:
-    return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
+def _tensor(image: Pixels) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))).float() / 255

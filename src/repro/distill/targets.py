@@ -26,7 +26,8 @@ class Targets:
     """Feature targets; `normalise` must have been called before `__call__`."""
 
     def __init__(self) -> None:
-        network = lite0.load()
+        # Half the time on a CPU.
+        network = lite0.load().to(memory_format=torch.channels_last)
         self._normalised = Normalize(network.default_cfg["mean"], network.default_cfg["std"])
         self._stem = nn.Sequential(network.conv_stem, network.bn1, *network.blocks[:3])
         fourth, fifth, sixth = network.blocks[3], network.blocks[4], network.blocks[5]
@@ -57,6 +58,7 @@ class Targets:
 
     def _raw(self, crops: torch.Tensor, outputs: int, offset: float) -> torch.Tensor:
         side = crops.shape[-1]
+        crops = crops.contiguous(memory_format=torch.channels_last)
         large = functional.interpolate(crops, scale_factor=2, mode="bilinear", align_corners=False)
         stem = self._stem(self._normalised(large))
         centres = offset + FIRST + JUMP * torch.arange(outputs) + 0.5

@@ -10,10 +10,12 @@ from typing import Any
 import torch
 from anomalib.data import MVTecAD, Visa
 from anomalib.data.datamodules.base.image import AnomalibDataModule
+from anomalib.data.utils import ValSplitMode
 from anomalib.engine import Engine
+from torch.utils.data import DataLoader
 
 from repro.data.pinned import Pinned
-from repro.runs import ARRANGED, RunFolder, fingerprint, read_root
+from repro.runs import ARRANGED, Cell, RunFolder, fingerprint, read_root
 
 # As in the published study, one image a training step for every model.
 TRAIN_BATCH = 1
@@ -30,8 +32,21 @@ class Device:
     devices: str = "1"
 
 
-def datamodule(folder: RunFolder, category: str) -> AnomalibDataModule:
-    """Create anomalib's data module for a category of the images that the data stage recorded."""
+class HeldOut:
+    """Mix-in for anomalib's data modules: the held-out training images are predicted after the test images."""
+
+    def predict_dataloader(self) -> list[DataLoader[Any]]:
+        """Return anomalib's loaders of both."""
+        return [super().predict_dataloader(), super().val_dataloader()]  # type: ignore[misc]
+
+
+def datamodule(folder: RunFolder, cell: Cell, held_out: float) -> AnomalibDataModule:
+    """Create anomalib's data module for a cell's category of the images that the data stage recorded.
+
+    `held_out` is the share of the training images, drawn by the cell's seed, that is kept for validation; with 0
+    anomalib validates on the test images.
+    """
+    category = cell.category
     root = read_root(folder, hint=f"run `repro data --study {folder.study}` first")
     arranged = root.name == ARRANGED
     root, category = _in_ascii(root, category, root if arranged else folder.run / "links")
@@ -39,6 +54,10 @@ def datamodule(folder: RunFolder, category: str) -> AnomalibDataModule:
     kind, root = (Visa, root.parent) if arranged else (MVTecAD, root)
     if torch.cuda.is_available():
         kind = type(kind.__name__, (Pinned, kind), {})
+    split = {}
+    if held_out:
+        kind = type(kind.__name__, (HeldOut, kind), {})
+        split = {"val_split_mode": ValSplitMode.FROM_TRAIN, "val_split_ratio": held_out, "seed": cell.seed}
     return kind(
         root=root,
         category=category,
@@ -46,6 +65,7 @@ def datamodule(folder: RunFolder, category: str) -> AnomalibDataModule:
         eval_batch_size=EVAL_BATCH,
         # On a CPU the network needs all cores; beside a GPU all but one load images.
         num_workers=min(4, torch.get_num_threads() - 1) if torch.cuda.is_available() else 0,
+        **split,
     )
 
 

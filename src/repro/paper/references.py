@@ -34,6 +34,8 @@ class Reference(Record):
     configuration: str
     #: Settings that the source states, named as in a study file.
     settings: dict[str, Any]
+    #: Whether a checkpoint or a threshold was chosen on the test images.
+    selected: Literal["yes", "no", "not stated"] = "not stated"
     image_size: int | None = None
     steps: int | None = None
     #: The evaluator that computed AU-PRO.
@@ -49,10 +51,23 @@ class Reference(Record):
         return getattr(self, category, {}) if category in ("grid", "tile", "leather") else {}
 
 
+class Aupimo(Record):
+    """AUPIMO of two models on a category, in per cent, as its authors published it image by image."""
+
+    category: str
+    images: int
+    patchcore: float
+    efficientad: float
+    #: On how many of the images one is higher than the other.
+    patchcore_higher: int
+    efficientad_higher: int
+
+
 class File(Record):
     """The content of references.toml."""
 
     reference: tuple[Reference, ...]
+    aupimo: tuple[Aupimo, ...]
 
 
 @dataclass(frozen=True)
@@ -69,18 +84,18 @@ class Comparison:
     refusals: tuple[str, ...]
 
 
-def references(path: Path = REFERENCES) -> list[Reference]:
+def references(path: Path = REFERENCES) -> File:
     """Read references.toml; each number holds its place there.
 
     Raises ReproError where the file cannot be read or is not valid.
     """
     try:
-        read = File.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).reference
+        read = File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except ValidationError as error:
         raise ReproError(fault(error), where=path, hint=HINT) from None
     except (OSError, ValueError, RecursionError) as error:
         raise ReproError(f"cannot be read ({error})", where=path, hint=HINT) from None
-    return list(trace(read, path.name, "reference"))
+    return trace(read, path.name)
 
 
 def compare(results: Results, reference: Reference, variant: str) -> Comparison:
@@ -102,7 +117,7 @@ def comparisons(results: Results) -> list[Comparison]:
     """Compare each reference with each variant of its model."""
     return [
         compare(results, reference, name)
-        for reference in references()
+        for reference in references().reference
         for name, record in results.variants.items()
         if record.model == reference.model
     ]

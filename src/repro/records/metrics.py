@@ -151,6 +151,27 @@ class SoundRecord(Record):
     repeated: SplitsRecord | None = None
 
 
+class RuleRecord(Record):
+    """What a threshold decides on the test images; `score >= threshold` is anomalous."""
+
+    thresholds: Thresholds
+    image_f1: Score
+    pixel_f1: Score
+    #: Share of the normal test images that are called anomalous, and of the anomalous ones that are called normal.
+    false_alarms: Score
+    missed: Score
+
+
+class HeldOutRecord(Record):
+    """Thresholds from normal training images that were held out from training; no test image enters them."""
+
+    images: int
+    #: Mean plus 3 standard deviations of the scores, and of the pixels of the maps.
+    deviations: RuleRecord
+    #: Their 0.99 quantile.
+    quantile: RuleRecord
+
+
 class ImageScore(Record):
     image: str
     #: `good` or the defect type.
@@ -185,6 +206,8 @@ class ScoresRecord(Record):
     ties: TieBounds | None = None
     #: None where a half of the test images holds no defect.
     sound: SoundRecord | None
+    #: None where no training image was held out.
+    held_out: HeldOutRecord | None = None
     scores: tuple[ImageScore, ...]
     #: SHA-256 over scores, maps, masks and labels.
     fingerprint: str

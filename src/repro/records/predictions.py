@@ -3,7 +3,7 @@
 import zipfile
 import zlib
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +31,10 @@ class Predictions:
     labels: Bools
     #: [N], names relative to the data root.
     images: NDArray[np.str_]
+    #: [M], of the training images that were held out; none in most cells.
+    held_out_scores: Floats = field(default_factory=lambda: np.empty(0, np.float32))
+    #: [M, H, W]
+    held_out_maps: Floats = field(default_factory=lambda: np.empty((0, 1, 1), np.float32))
 
 
 def load(path: Path) -> Predictions:
@@ -50,18 +54,23 @@ def load(path: Path) -> Predictions:
 
 def _faults(predictions: Predictions) -> Iterator[str]:
     """What keeps predictions from being scored."""
-    scores, maps, masks, labels, images = astuple(predictions)
+    scores, maps, masks = predictions.scores, predictions.maps, predictions.masks
+    labels, images = predictions.labels, predictions.images
     kinds = [("scores", "f", 1), ("maps", "f", 3), ("masks", "b", 3), ("labels", "b", 1), ("images", "U", 1)]
+    kinds += [("held_out_scores", "f", 1), ("held_out_maps", "f", 3)]
     for name, kind, dimensions in kinds:
         array = getattr(predictions, name)
         if (array.dtype.kind, array.ndim) != (kind, dimensions):
             yield f"{name} has {array.ndim} dimensions of {array.dtype}"
             return
+    held_out = predictions.held_out_scores, predictions.held_out_maps
     if masks.shape != maps.shape or {len(scores), len(maps), len(labels)} != {len(images)}:
         yield "its arrays are of different lengths"
+    elif len(held_out[0]) != len(held_out[1]) or (len(held_out[0]) and held_out[1].shape[1:] != maps.shape[1:]):
+        yield "its arrays of held-out images do not fit"
     elif not maps.size or labels.all() or not labels.any():
         yield "needs normal and anomalous images"
-    elif not (np.isfinite(scores).all() and np.isfinite(maps).all()):
+    elif not all(np.isfinite(values).all() for values in (scores, maps, *held_out)):
         yield "scores or maps are not finite"
     elif any(len(image.split("/")) != 4 for image in images.tolist()):
         yield "names an image otherwise than category/test/defect/file"

@@ -43,7 +43,7 @@ def fit(folder: RunFolder, study: Study, cell: Cell, device: Device) -> None:
         resume = folder.cell(cell) / f"resume-{_identity(folder, study, cell, device)}.ckpt"
         callbacks.append(Resume(resume))
     engine = engine_for(device, scratch, max_epochs=variant.epochs, callbacks=callbacks, **entry.trainer(variant))
-    data = datamodule(folder, cell.category)
+    data = datamodule(folder, cell, variant.held_out)
     engine_run(engine.fit, model=model, datamodule=data, ckpt_path=resume and usable(resume))
     trainer = engine.trainer
     with writing(folder.cell(cell) / "checkpoint.ckpt") as temporary:

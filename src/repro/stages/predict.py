@@ -18,6 +18,7 @@ from repro.models.accelerate import Accelerate
 from repro.models.engine import Device, datamodule, engine_for, engine_run
 from repro.models.registry import MODELS, Model
 from repro.progress import Progress
+from repro.records.predictions import Floats
 from repro.records.training import PredictRecord
 from repro.runs import Cell, RunFolder, write_json, writing
 from repro.study import BackboneVariant, Study, Variant
@@ -27,7 +28,8 @@ def predict(folder: RunFolder, study: Study, cell: Cell, device: Device) -> None
     """Run a cell on the test images of its category; write three files to its folder.
 
     predictions.npz: `scores` float32 [N], `maps` float32 [N, H, W], `masks` bool [N, H, W], `labels` bool [N],
-    `images` str [N], relative to the data root. embeddings.npz: `mean` and `weighted`, the patch embeddings of an image
+    `images` str [N], relative to the data root; of the held-out training images, if any, `held_out_scores` [M] and
+    `held_out_maps` [M, H, W]. embeddings.npz: `mean` and `weighted`, the patch embeddings of an image
     pooled evenly and by anomaly, float32 [N, D], `images`. predict.json: a PredictRecord.
     """
     checkpoint = folder.cell(cell) / "checkpoint.ckpt"
@@ -37,7 +39,7 @@ def predict(folder: RunFolder, study: Study, cell: Cell, device: Device) -> None
     variant = study.variants[cell.variant]
     entry = MODELS[variant.model]
     model = load(variant, checkpoint)
-    data = datamodule(folder, cell.category)
+    data = datamodule(folder, cell, variant.held_out)
     collected = _Collect(cell, entry)
     scratch = folder.cell(cell) / "lightning"
     engine = engine_for(device, scratch, callbacks=[Accelerate(variant.model), collected])
@@ -88,6 +90,7 @@ class _Collect(Callback):
         self._category = cell.category
         self._progress = Progress(f"predict {cell.key}", "batches")
         self._rows: dict[str, list[NDArray[Any]]] = {}
+        self._held_out: list[tuple[Floats, Floats]] = []
         self._embedding: Any = None
 
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -107,13 +110,16 @@ class _Collect(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        del batch, dataloader_idx
+        del batch
+        if dataloader_idx:
+            self._held_out.append((_scores(outputs), _maps(outputs)))
+            return
         # A batch of normal images alone has no masks.
         masks = torch.zeros_like(outputs.anomaly_map.squeeze(1)) if outputs.gt_mask is None else outputs.gt_mask
         embedding, border = self._entry.embedding(pl_module, self._embedding), self._entry.border(pl_module)
         rows = {
-            "scores": _array(outputs.pred_score).astype(np.float32).reshape(-1),
-            "maps": _array(outputs.anomaly_map.squeeze(1)).astype(np.float32),
+            "scores": _scores(outputs),
+            "maps": _maps(outputs),
             "masks": _array(masks) > 0,
             "labels": _array(outputs.gt_label).astype(bool).reshape(-1),
             "images": np.array(["/".join([self._category, *Path(path).parts[-3:]]) for path in outputs.image_path]),
@@ -128,7 +134,11 @@ class _Collect(Callback):
         """All rows, sorted by image name."""
         joined = {name: np.concatenate(parts) for name, parts in self._rows.items()}
         order = np.argsort(joined["images"])
-        return {name: values[order] for name, values in joined.items()}
+        arrays = {name: values[order] for name, values in joined.items()}
+        if self._held_out:
+            scores, maps = (np.concatenate(parts) for parts in zip(*self._held_out, strict=True))
+            arrays |= {"held_out_scores": scores, "held_out_maps": maps}
+        return arrays
 
 
 def weighted(embedding: torch.Tensor, anomaly_map: torch.Tensor, border: int = 0) -> torch.Tensor:
@@ -145,6 +155,14 @@ def weighted(embedding: torch.Tensor, anomaly_map: torch.Tensor, border: int = 0
     weights = torch.where(above.sum(dim=1, keepdim=True) > 0, above, torch.ones_like(above))
     weights = weights / weights.sum(dim=1, keepdim=True)
     return torch.einsum("ndp,np->nd", embedding.flatten(start_dim=2), weights)
+
+
+def _scores(outputs: Batch) -> Floats:
+    return _array(outputs.pred_score).astype(np.float32).reshape(-1)
+
+
+def _maps(outputs: Batch) -> Floats:
+    return _array(outputs.anomaly_map.squeeze(1)).astype(np.float32)
 
 
 def _array(tensor: torch.Tensor) -> NDArray[Any]:

@@ -11,6 +11,7 @@ from repro.errors import ReproError
 from repro.metrics import bootstrap
 from repro.metrics.crossfit import cross_fit
 from repro.metrics.detection import aupro, best_threshold, f1, metrics, raw_metrics, rounded, thresholds
+from repro.metrics.normals import from_held_out
 from repro.metrics.pimo import aupimo
 from repro.metrics.ties import tie_bounds
 from repro.records.metrics import (
@@ -75,6 +76,7 @@ def evaluate(predictions: Predictions, *, quantised: bool = False) -> ScoresReco
         resolution=rounded(resolution),
         discretisation=rounded(bootstrap.discretisation(pixels)),
         sound=cross_fit(predictions, images, pixels),
+        held_out=from_held_out(predictions),
         scores=tuple(
             ImageScore(image=str(image), defect=defect_of(str(image)), score=rounded(value))
             for image, value in zip(predictions.images, predictions.scores, strict=True)

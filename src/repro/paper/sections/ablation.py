@@ -7,6 +7,7 @@ from itertools import permutations
 from repro.paper.cells import cells_of
 from repro.paper.stat import Stat, mean, stat
 from repro.paper.trace import count, traced
+from repro.records.comparison import ComparisonRecord
 from repro.records.results import MODEL_NAMES, DataRecord, Results, VariantRecord
 
 METRICS = ("image_auroc", "image_f1", "pixel_auroc", "pixel_f1", "aupro")
@@ -31,6 +32,8 @@ class Contrast:
     without: str
     given: str
     differences: tuple[float, ...]
+    #: The paired difference of image AUROC on the same test images, with and without; None in earlier results.
+    paired: ComparisonRecord | None
     #: In how many of how many categories the metric rose, by metric.
     risen: tuple[int, ...]
     categories: int
@@ -135,9 +138,23 @@ def _contrasts(results: Results, categories: Sequence[str]) -> Iterator[Contrast
             without=results.names[without],
             given=results.names[given],
             differences=tuple(mean([new - old for old, new in pair]) for pair in pairs),
+            paired=_paired(results, given, without),
             risen=tuple(traced(sum(round(new, 4) > round(old, 4) for old, new in pair), pair) for pair in pairs),
             categories=len(categories),
         )
+
+
+def _paired(results: Results, given: str, without: str) -> ComparisonRecord | None:
+    """The comparison of two variants over all categories, as the first less the second."""
+    several = len({one.category for one in results.comparisons} - {None}) > 1
+    for one in results.comparisons:
+        if (one.category is None) == several and {one.first, one.second} == {given, without}:
+            if one.first == given:
+                return one
+            numbers = {"difference": one.difference, "low": one.high, "high": one.low}
+            turned = {name: traced(-value, value) for name, value in numbers.items()}
+            return one.model_copy(update={"first": given, "second": without, **turned})
+    return None
 
 
 def _changed_setting(first: VariantRecord, second: VariantRecord) -> str | None:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from repro.paper.stat import mean
 from repro.paper.trace import count, traced
-from repro.records.metrics import SoundRecord
+from repro.records.metrics import HeldOutRecord, SoundRecord
 from repro.records.results import CellRecord, Results
 
 Kind = Literal["image_leak", "pixel_leak"]
@@ -32,6 +32,15 @@ class LeakRow:
 
 
 @dataclass(frozen=True)
+class HeldOutRow:
+    """One cell with thresholds from training images that were held out."""
+
+    name: str
+    cell: CellRecord
+    held_out: HeldOutRecord
+
+
+@dataclass(frozen=True)
 class VariantLeak:
     """The leak over the cells of a variant."""
 
@@ -51,6 +60,7 @@ class LeakSection:
 
     rows: tuple[LeakRow, ...]
     by_variant: tuple[VariantLeak, ...]
+    held_out: tuple[HeldOutRow, ...]
     #: Cells in which a half of the test images holds no defect.
     undefined: int
     #: Images in the larger half.
@@ -62,7 +72,10 @@ class LeakSection:
     pixel_mean: float | None
     #: Number of random splits; None in results of earlier versions.
     repeated: int | None
-    efficientad: bool
+    #: Names of the variants of EfficientAD whose maps are scaled by test images.
+    scaled_by_test: tuple[str, ...]
+    #: What anomalib's strict comparison costs, in points of image F1.
+    strict: LeakSummary
 
 
 def leak(results: Results) -> LeakSection:
@@ -73,6 +86,7 @@ def leak(results: Results) -> LeakSection:
     return LeakSection(
         rows=rows,
         by_variant=by_variant,
+        held_out=tuple(HeldOutRow(results.names[cell.variant], cell, cell.held_out) for cell in cells if cell.held_out),
         image_mean=mean([(one.image_repeated or one.image).mean for one in by_variant]) if by_variant else None,
         pixel_mean=mean([(one.pixel_repeated or one.pixel).mean for one in by_variant]) if by_variant else None,
         undefined=traced(len(cells) - len(rows), [cell.images for cell in cells]),
@@ -80,7 +94,12 @@ def leak(results: Results) -> LeakSection:
         image=leak_summary(cells, "image_leak"),
         pixel=leak_summary(cells, "pixel_leak"),
         repeated=next((row.sound.repeated.splits for row in rows if row.sound.repeated), None),
-        efficientad=any(record.model == "efficientad" for record in results.variants.values()),
+        scaled_by_test=tuple(
+            results.names[name]
+            for name, record in results.variants.items()
+            if record.model == "efficientad" and not record.settings.get("held_out")
+        ),
+        strict=_of([_strict(cell) for cell in cells]),
     )
 
 
@@ -106,9 +125,16 @@ def leak_summary(cells: Sequence[CellRecord], kind: Kind) -> LeakSummary | None:
     return _summary([getattr(cell.sound, kind).points for cell in cells if cell.sound])
 
 
+def _strict(cell: CellRecord) -> float:
+    """What `score > threshold` costs in image F1 where the search for the threshold took `score >= threshold`."""
+    return traced(100 * (cell.raw.image_f1 - cell.metrics.image_f1), [cell.raw.image_f1, cell.metrics.image_f1])
+
+
 def _summary(points: Sequence[float]) -> LeakSummary | None:
-    if not points:
-        return None
+    return _of(points) if points else None
+
+
+def _of(points: Sequence[float]) -> LeakSummary:
     return LeakSummary(
         mean=mean(points),
         least=traced(min(points), points),

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from repro.paper.references import METRICS, Comparison, Reference, comparisons, references
+from repro.paper.references import METRICS, Aupimo, Comparison, Reference, comparisons, references
 from repro.paper.trace import count
-from repro.records.results import Results
+from repro.records.results import MODEL_NAMES, Results
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,8 @@ class ReferenceTable:
     same_data: bool
     count: int
     compared_count: int
+    #: Models compared image by image by AUPIMO's authors.
+    aupimo: tuple[Aupimo, ...]
 
 
 def reference_table(results: Results) -> ReferenceTable:
@@ -34,7 +36,8 @@ def reference_table(results: Results) -> ReferenceTable:
 
     Raises ReproError where references.toml is not as it should be.
     """
-    known = references()
+    read = references()
+    known = read.reference
     models = {variant.model for variant in results.variants.values()}
     categories = tuple(
         category for category in results.study.categories if any(reference.of(category) for reference in known)
@@ -43,7 +46,13 @@ def reference_table(results: Results) -> ReferenceTable:
     compared = tuple((comparison, name) for comparison, name in pairs if comparison.pairs)
     return ReferenceTable(
         categories=categories,
-        rows=tuple(_row(reference, categories) for reference in known if reference.model in models),
+        rows=tuple(
+            _row(reference, categories)
+            for reference in known
+            # Models that no study has are others' best today.
+            if reference.model in models or reference.model not in MODEL_NAMES
+        ),
+        aupimo=tuple(one for one in read.aupimo if one.category in categories),
         compared=compared,
         refused=tuple((comparison, name) for comparison, name in pairs if comparison.refusals),
         same_data=results.data.official,
