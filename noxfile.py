@@ -51,7 +51,7 @@ PROOFS: dict[str, tuple[Sequence[str], Sequence[str]]] = {
     "slurm": (["pytest", "tests/slurm"], EXTRAS["slurm"]),
 }
 # Folders of tests that proofs run.
-HEAVIER = ("extending", "faults", "gpu", "kubernetes", "pages", "proofs", "scale", "slurm")
+HEAVIER = ("extending", "faults", "gpu", "installed", "kubernetes", "pages", "proofs", "scale", "slurm")
 
 
 def run(session: nox.Session, command: str, *arguments: str) -> None:

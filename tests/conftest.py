@@ -4,20 +4,7 @@ from typing import Any
 import pytest
 import smoke
 
-from repro.runs import PROJECT_ROOT
 
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--report",
-        default=str(PROJECT_ROOT / "report" / "embedded"),
-        help="report folder that the guards in tests/report assert (default: report/embedded)",
-    )
-    parser.addoption("--write-guards", metavar="FILE", help="write every assertion and its outcome as JSON")
-
-
-# Not there where pytest asserts the guards of a report.
-@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     from scheduling import Scheduling
 

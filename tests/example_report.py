@@ -333,7 +333,7 @@ def guards(digest: str, categories: Sequence[str], failing: bool) -> dict[str, A
     """Assertions that pass; with `failing` the last one fails."""
     assertions = [
         {
-            "test": f"tests/report/test_guards.py::test_metric_is_at_least[{category}]",
+            "test": f"test_guards.py::test_metric_is_at_least[{category}]",
             "statement": f"Image AUROC on {category} is at least its bound",
             "value": "0.9000",
             "bound": "0.8500",

@@ -20,9 +20,9 @@ ORDER = """
     pipeline metrics panels
     hashes fetch search
     costs models claims
-    distill paper
+    distill paper guards
     stages
-    integrity export
+    integrity export lookup
     workflow
     arguments
     commands

@@ -7,6 +7,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 
 import repro.commands  # noqa: F401  registers them
 from repro import __version__
@@ -26,6 +27,9 @@ def main(arguments: list[str] | None = None) -> int:
     if arguments is None:
         in_utf8()
     options = _parser().parse_args(arguments)
+    if options.root is not None:
+        # Read where `repro.runs` is imported, and by the stages.
+        os.environ["REPRO_ROOT"] = str(options.root.resolve())
     options.started = started
     status = ask(sys.argv[1:] if arguments is None else arguments)
     if status is not None:
@@ -62,6 +66,12 @@ def _parser() -> argparse.ArgumentParser:
         "`reproduce` runs all stages; the others run one alone.",
     )
     parser.add_argument("--version", action="version", version=__version__)
+    parser.add_argument(
+        "--root",
+        type=Path,
+        help="folder that runs, report and datasets lie in (default: $REPRO_ROOT, else the clone of the project that "
+        "this program is in, else the current folder)",
+    )
     commands = parser.add_subparsers(metavar="COMMAND", dest="command", required=True)
     for name, (call, adds, _) in COMMANDS.items():
         text = " ".join((call.__doc__ or "").split())

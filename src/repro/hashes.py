@@ -9,10 +9,14 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from repro.closure import PACKAGE
 from repro.errors import ReproError
 from repro.pipeline import Job
 from repro.records.hashes import StageHashes
 from repro.runs import RunFolder, fingerprint, read_json, sha256, write_json, write_text
+
+#: Where this package lies in a clone.
+IN_A_CLONE = Path("src") / "repro"
 
 
 def place(job: Job) -> Path:
@@ -71,9 +75,17 @@ def placed(job: Job) -> list[Path]:
 
 
 def name_of(folder: RunFolder, path: Path) -> str:
-    """How a record names a file."""
+    """How a record names a file: as in a clone, wherever this package lies."""
+    if path.is_relative_to(PACKAGE):
+        return (IN_A_CLONE / path.relative_to(PACKAGE)).as_posix()
     inside = path.is_relative_to(folder.root)
     return path.relative_to(folder.root).as_posix() if inside else path.as_posix()
+
+
+def path_of(folder: RunFolder, name: str) -> Path:
+    """The file that a record names."""
+    path = Path(name)
+    return PACKAGE / path.relative_to(IN_A_CLONE) if path.is_relative_to(IN_A_CLONE) else folder.root / path
 
 
 def _write(job: Job, inputs: dict[str, str], outputs: dict[str, str]) -> None:

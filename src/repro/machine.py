@@ -55,13 +55,16 @@ def environment(folder: RunFolder, results: Results, fits: Collection[FitRecord]
 
 
 def commit(root: Path) -> str:
-    """Read the short commit of the project; `+changes` where files outside report/ differ, `unknown` outside git."""
+    """Read the short commit of a clone; `+changes` where files outside report/ differ, `unknown` where it is none."""
 
     def git(*arguments: str) -> str:
         return subprocess.run(
             ["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True, timeout=30
         ).stdout.strip()
 
+    if not (root / "src" / "repro" / "machine.py").is_file():
+        # An installed package may work inside another repository.
+        return "unknown"
     try:
         changes = git("status", "--porcelain", "--", ".", ":(exclude)report")
         return git("rev-parse", "--short=10", "HEAD") + ("+changes" if changes else "")

@@ -161,7 +161,7 @@ STAGES = (
         inputs=("{report}/results.json", "{report}/verdicts.json"),
         optional=("{root}/baselines/{study}-verdicts.json",),
         outputs=("{report}/guards.json",),
-        data=("{root}/tests/conftest.py", "{root}/tests/report/conftest.py", "{root}/tests/report/test_guards.py"),
+        data=("{package}/guards/conftest.py", "{package}/guards/test_guards.py"),
         short=True,
     ),
     Stage(
@@ -191,7 +191,7 @@ STAGES = (
             *(f"{{reports}}/{name}/results.json" for name in ABLATIONS),
         ),
         outputs=("{report}/paper.md", "{report}/paper.pdf", "{report}/paper.html"),
-        data=("{root}/templates/*", "{package}/paper/references.toml"),
+        data=("{package}/templates/*", "{package}/paper/references.toml"),
     ),
 )
 BY_NAME = {stage.name: stage for stage in STAGES}

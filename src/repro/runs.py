@@ -20,7 +20,20 @@ from repro.records.coherence import faults
 
 RecordType = TypeVar("RecordType", bound=BaseModel)
 
-PROJECT_ROOT = Path(__file__).resolve().parents[2]
+#: Names the folder that the folders `runs`, `report` and `datasets` lie in; `--root` sets it.
+ROOT_VARIABLE = "REPRO_ROOT"
+
+
+def _root() -> Path:
+    """The folder that is named, else the clone that this file is in, else the current folder."""
+    named = os.environ.get(ROOT_VARIABLE)
+    clone = Path(__file__).resolve().parents[2]
+    if named:
+        return Path(named).resolve()
+    return clone if (clone / "pyproject.toml").is_file() else Path.cwd()
+
+
+PROJECT_ROOT = _root()
 #: What anomalib calls a VisA folder that is split into training and test images.
 ARRANGED = "visa_pytorch"
 #: Prefix of files that are being written; where their writer was killed, they remain.

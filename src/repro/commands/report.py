@@ -42,6 +42,22 @@ def regression(options: Options) -> int:
     return 1 if (table["verdict"] == "regression").any() else 0
 
 
+@command(
+    argument("image", type=Path, help="a new image, in any format that Pillow reads"),
+    STUDY,
+    argument("--category", help="default: the study's only one, or the one among the folders of the image"),
+)
+def search(options: Options) -> None:
+    """Find the test images of a study that are most like a new image, and write them side by side."""
+    from repro.lookup import look_up, write_sheet
+
+    folder = folder_of(options)
+    answer = look_up(folder, options.image, options.category)
+    for found in answer.found:
+        print(f"{found.similarity:.4f}  {found.image}")
+    print(f"side by side: {write_sheet(folder, options.image, answer)}")
+
+
 @command(STUDY, argument("--port", type=int, default=0, help="default: any that is free"))
 def view(options: Options) -> None:
     """Serve the paper's page on this machine."""

@@ -8,7 +8,7 @@ from typing import Literal
 
 from repro.data.layout import samples
 from repro.errors import ReproError
-from repro.hashes import hashed_inputs, name_of, place, read
+from repro.hashes import hashed_inputs, name_of, path_of, place, read
 from repro.models import shipped
 from repro.pipeline import Job, jobs, reported_cells
 from repro.records.hashes import StageHashes
@@ -125,11 +125,13 @@ class _Check:
                 continue
             if record is not None:
                 self.records[job] = record
-        root = self._folder.root
+        folder = self._folder
         self._made = {
-            root / name: recorded for record in self.records.values() for name, recorded in record.outputs.items()
+            path_of(folder, name): recorded
+            for record in self.records.values()
+            for name, recorded in record.outputs.items()
         }
-        listed = set(self._made) | {root / name for record in self.records.values() for name in record.inputs}
+        listed = set(self._made) | {path_of(folder, name) for record in self.records.values() for name in record.inputs}
         self._total = sum(path.is_file() for path in listed)
 
     def job(self, job: Job) -> None:
@@ -149,7 +151,7 @@ class _Check:
 
     def _outputs(self, job: Job, record: StageHashes, changed: str) -> None:
         for name, recorded in record.outputs.items():
-            path = self._folder.root / name
+            path = path_of(self._folder, name)
             digest = self._digest(path)
             if digest is None:
                 self.fault("missing", path, _hint(job))
@@ -167,7 +169,7 @@ class _Check:
         has_run = folder.study_file.is_file()
         changed = []
         for name, recorded in record.inputs.items():
-            path = folder.root / name
+            path = path_of(folder, name)
             if path.is_relative_to(folder.run) and not has_run:
                 continue
             if path.is_relative_to(folder.run / "weights"):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from repro.closure import PACKAGE
 from repro.errors import ReproError
 from repro.paper.trace import trace
 from repro.records.costs import Bench
@@ -14,10 +15,10 @@ from repro.records.figures import Figures
 from repro.records.guards import Guards
 from repro.records.results import Results
 from repro.records.verdicts import Verdicts
-from repro.runs import PROJECT_ROOT, read_record, sha256
+from repro.runs import read_record, sha256
 from repro.study import ABLATIONS
 
-TEMPLATES = PROJECT_ROOT / "templates"
+TEMPLATES = PACKAGE / "templates"
 HINT = "run `nox -s reproduce`"
 
 

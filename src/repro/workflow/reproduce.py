@@ -19,6 +19,7 @@ from repro.runs import RunFolder, lock, read_record, remove_partial_files, write
 from repro.stages.data import prepare
 from repro.workflow.choices import Choices
 from repro.workflow.choose import choose_study
+from repro.workflow.furnish import furnish
 from repro.workflow.snakemake import Outcome, available_cores, find_profile, run
 
 
@@ -31,6 +32,8 @@ def reproduce(choices: Choices) -> int:
     study, line = choose_study(choices)
     print(line, flush=True)
     folder = RunFolder(study.name)
+    if furnish(folder.root):
+        print(f"working folder: {folder.root}", flush=True)
     if choices.dry_run:
         needed = _estimate(folder, study, choices)
         print(forecast(folder, study, needed))

@@ -10,13 +10,23 @@ from repro.records.base import SCHEMA_VERSION
 from repro.records.guards import Assertion, Guards
 from repro.records.results import Results
 from repro.records.verdicts import Verdict, Verdicts
-from repro.runs import RunFolder, read_json, read_record, sha256, write_json
+from repro.runs import PROJECT_ROOT, RunFolder, read_json, read_record, sha256, write_json
 
 REMAKE = "run `nox -s reproduce` to make it again"
 
 OUTCOMES = pytest.StashKey[list[Assertion]]()
 
 State = Callable[[str, object, object], None]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of the guards."""
+    parser.addoption(
+        "--report",
+        default=str(PROJECT_ROOT / "report" / "embedded"),
+        help="report folder that the guards assert (default: report/embedded)",
+    )
+    parser.addoption("--write-guards", metavar="FILE", help="write every assertion and its outcome as JSON")
 
 
 def _folder(config: pytest.Config) -> Path:
@@ -80,7 +90,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):  
     if report.when == "call" or report.failed:
         item.config.stash.setdefault(OUTCOMES, []).append(
             Assertion(
-                test=item.nodeid.removeprefix("tests/report/"),
+                test=f"{item.path.name}::{item.name}",
                 statement=str(properties["statement"]),
                 value=str(properties["value"]),
                 bound=str(properties["bound"]),

@@ -1,0 +1,1 @@
+"""Guards: what must hold of a report before its paper is believed, asserted by pytest."""
