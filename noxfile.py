@@ -37,6 +37,8 @@ PROOFS: dict[str, tuple[Sequence[str], Sequence[str]]] = {
     "fuzz": (["pytest", "tests/fuzz", "--hypothesis-profile=thorough"], []),
     # The GPU's path: simulated anywhere, for real where there is one; skips say why.
     "gpu": (["pytest", "tests/gpu", "-rs"], []),
+    # The wheel in an empty folder: a study runs there; three minutes.
+    "installed": (["pytest", "tests/installed"], []),
     # What the Kubernetes profile asks a cluster for; no pod runs.
     "kubernetes": (["pytest", "tests/kubernetes"], EXTRAS["kubernetes"]),
     # Mutants of what decides numbers and verdicts; resumes, takes an hour.
