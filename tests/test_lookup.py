@@ -50,7 +50,7 @@ def test_the_score_is_that_of_the_study(smoke_run: smoke.Run, defect: Path) -> N
     [
         ("none.png", None, "none.png: no such file; name an image"),
         ("text.png", None, "text.png: is no image (UnidentifiedImageError); name an image"),
-        ("image.png", "wood", "study smoke: has no category wood; add --category leather"),
+        ("image.png", "wood", "has no category wood; add --category leather"),
     ],
 )
 def test_bad_input_is_reported_in_one_line(

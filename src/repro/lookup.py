@@ -106,7 +106,7 @@ def markdown(image: Path, answer: Answer) -> str:
             f"# Images like {image.name}",
             "",
             f"By the {FEATURES[answer.feature][0]} of `{answer.cell.key}`, the best of this study: with every image "
-            f"of its tests as the query its mean average precision is {answer.precision:.2f}. The model calls the image "
+            f"of its tests as the query, mean average precision is {answer.precision:.2f}. The model calls the image "
             f"{called}: score {answer.score:.4f}, threshold {answer.threshold:.4f}.",
             "",
             f"![the query and the test images that are most like it]({image.stem}.png)",

@@ -52,9 +52,7 @@ def test_a_study_runs_in_an_empty_folder(site: Path, tmp_path: Path) -> None:
     assert json.loads((report / "environment.json").read_text(encoding="utf-8"))["commit"] == "unknown"
     # What the project's own paper compares with is compared with here too.
     assert "The published outputs" in (report / "paper.md").read_text(encoding="utf-8")
-    assert sorted(
-        path for path in site.rglob("*") if path.suffix not in (".pyc",) and "__pycache__" not in path.parts
-    ) == [path for path in before if "__pycache__" not in path.parts]
+    assert files(site) == before
     assert {path.name for path in tmp_path.iterdir()} <= {"runs", "report", "baselines", ".snakemake"}
     verified = repro(site, tmp_path, "verify", "--study", "smoke")
     assert verified.returncode == 0, verified.stdout
