@@ -21,6 +21,8 @@ def figure_sources(figure: FigureRecord, results: Results) -> tuple[Source, ...]
             return (Source("src/repro/workflow/Snakefile", ()),)
         case "metrics":
             return tuple(Source(FILE, ("cells", key, "metrics")) for key in keys)
+        case "thresholds":
+            return tuple(Source(FILE, ("cells", key, name)) for name in ("raw", "sound", "held_out") for key in keys)
         case "distributions":
             return tuple(Source(FILE, ("cells", key, name)) for name in ("scores", "thresholds") for key in shown)
         case "curves" | "contact_sheet":

@@ -14,6 +14,7 @@ class FigureRecord(Record):
         "claims",
         "pipeline",
         "metrics",
+        "thresholds",
         "distributions",
         "curves",
         "heat_maps",

@@ -13,7 +13,7 @@ from repro.paper.figures.contact_sheet import contact_sheet
 from repro.paper.figures.heat_maps import heat_maps, overview
 from repro.paper.figures.images import image_loader
 from repro.paper.figures.pipeline import pipeline
-from repro.paper.figures.plots import curves, distributions, growth, metric_dots
+from repro.paper.figures.plots import curves, distributions, growth, leak_dots, metric_dots
 from repro.paper.figures.receptive_field import receptive_field
 from repro.paper.figures.sheet import STYLE, Picture, unique_name
 from repro.paper.figures.similarity import similarity
@@ -60,6 +60,8 @@ def _pictures(folder: RunFolder, results: Results) -> Iterator[Picture]:
     yield claims(read_record(folder.report / "verdicts.json", Verdicts, hint=HINT).verdicts)
     yield pipeline()
     yield metric_dots(results)
+    if any(cell.sound for cell in results.cells.values()):
+        yield leak_dots(results)
     yield distributions(results)
     yield curves(results)
     if results.heat_maps:

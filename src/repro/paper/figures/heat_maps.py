@@ -21,8 +21,35 @@ from repro.records.results import HeatMap, Results
 from repro.runs import Cell, RunFolder
 
 PLACES = {"median": "of median rank", "worst": "found least anomalous"}
-MAP_COLOURS, OUTLINE, OUTSIDE = "inferno", "#56E9FF", "0.85"
+MAP_COLOURS, OUTLINE, CONTOUR, OUTSIDE = "inferno", "#56E9FF", "white", "0.85"
+#: Side of the window around a defect, as a multiple of the defect's and at least as a share of the image's.
+ROOM, LEAST_WINDOW = 1.8, 0.35
 DASHED = (0, (3, 3))
+
+
+@dataclass(frozen=True)
+class Window:
+    """A square part of an image, as shares of the image's side."""
+
+    left: float = 0.0
+    top: float = 0.0
+    side: float = 1.0
+
+    def cut(self, values: NDArray[Any], start: float = 0.0, share: float = 1.0) -> tuple[NDArray[Any], float, float]:
+        """The part of `values` [H, W, ...] in the window, and its position in it, left and top, as shares of it.
+
+        `values` cover the square of the image from `start` on with a side of `share`.
+        """
+        first, places = [], []
+        for begin, count in ((self.top, values.shape[0]), (self.left, values.shape[1])):
+            low = max(0, round((begin - start) / share * count))
+            high = min(count, max(low + 1, round((begin + self.side - start) / share * count)))
+            first.append(slice(low, high))
+            places.append((start + low / count * share - begin) / self.side)
+        return values[first[0], first[1]], places[1], places[0]
+
+
+WHOLE = Window()
 
 
 @dataclass(frozen=True)
@@ -40,16 +67,38 @@ class Prediction:
     share: float
 
     @property
+    def flagged(self) -> bool:
+        """Whether the image is called anomalous; as in anomalib, only a score above the threshold is."""
+        return bool(self.score > self.threshold)
+
+    @property
     def outcome(self) -> str:
-        """As in anomalib, only a score above the threshold is anomalous."""
-        return "found" if self.score > self.threshold else "missed"
+        """Whether the image is flagged, and how much of the defect: both can hold without the other."""
+        return f"{'flagged' if self.flagged else 'not flagged'}; {self.covered:.0%} of defect"
+
+    @property
+    def covered(self) -> float:
+        """Share of the defect's pixels in the map that are above the pixel threshold; 0 where it has none."""
+        return float((self.map > 0.5)[self.mask].mean()) if self.mask.any() else 0.0
 
     @property
     def caption(self) -> str:
-        """Score, threshold and outcome, with enough digits to distinguish the numbers."""
+        """Score and threshold, with enough digits to distinguish the numbers."""
         digits = next((n for n in range(3, 10) if f"{self.score:.{n}g}" != f"{self.threshold:.{n}g}"), 3)
-        sign = ">" if self.outcome == "found" else "≤"
-        return f"{self.score:.{digits}g} {sign} {self.threshold:.{digits}g}, {self.outcome}"
+        return f"{self.score:.{digits}g} {'>' if self.flagged else '≤'} {self.threshold:.{digits}g}"
+
+    @property
+    def window(self) -> Window:
+        """A window around the defect; the whole image where the mask is empty."""
+        rows, columns = (np.flatnonzero(self.mask.any(axis=axis)) for axis in (1, 0))
+        if not len(rows):
+            return WHOLE
+        scale = self.share / self.mask.shape[0]
+        middle = [self.start + (ends[0] + ends[-1] + 1) / 2 * scale for ends in (rows, columns)]
+        extent = max(rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1) * scale
+        side = min(1.0, max(LEAST_WINDOW, ROOM * extent))
+        top, left = (min(max(one - side / 2, 0.0), 1 - side) for one in middle)
+        return Window(left, top, side)
 
 
 def overview(folder: RunFolder, results: Results, load_image: ImageLoader) -> Picture:
@@ -135,7 +184,7 @@ def _all_predictions(
 
 
 def _overview(folder: RunFolder, results: Results, chosen: list[HeatMap], load_image: ImageLoader) -> Sheet:
-    label, gap, caption, top, scale = 0.5, 0.15, 0.5, 0.5, 1.9
+    label, gap, caption, top, scale = 0.5, 0.15, 0.8, 0.5, 1.9
     columns = ["input", *results.names.values(), "ground truth"]
     free = WIDTH - label - scale
     side = min(free / len(columns) - gap, (HEIGHT - top - 1) / len(chosen) - caption, 3.0)
@@ -151,9 +200,9 @@ def _overview(folder: RunFolder, results: Results, chosen: list[HeatMap], load_i
         predictions = [by_image.get(heat_map.image) for by_image in by_variant]
         words = f"{heat_map.category}, {heat_map.defect}"
         sheet.text(left - 0.28, y + side / 2, words, side, 8, rotation=90, va="center")
-        cropped |= _row(sheet, places[:-1], y, side, heat_map.image, predictions, load_image)
         widest = _widest(predictions)
-        _place(sheet, places[-1], y, side, widest, widest.mask, "gray")
+        cropped |= _row(sheet, places[:-1], y, side, heat_map.image, predictions, load_image, widest.window)
+        _place(sheet, places[-1], y, side, widest, widest.mask, "gray", widest.window)
     _colour_bar(sheet, places[-1] + side + 0.35, top, min(2 * side + caption, sheet.height - top - 1))
     _legend(sheet, cropped=cropped)
     return sheet
@@ -198,27 +247,39 @@ def _row(
     image: str,
     predictions: list[Prediction | None],
     load_image: ImageLoader,
+    window: Window = WHOLE,
     *,
     short: bool = False,
 ) -> bool:
-    """Draw an image and its maps; return whether a map covers only a crop. With `short`, captions have no scores."""
+    """Draw an image whole and its maps in a window of it; return whether a map covers only a crop.
+
+    With `short`, captions have no scores.
+    """
     sheet.image(places[0], y, side, side, load_image(image))
+    if window != WHOLE:
+        corner = (places[0] + window.left * side, y + window.top * side)
+        sheet.square(*corner, window.side * side, "black", linewidth=1.2)
+        sheet.square(*corner, window.side * side, "white", linewidth=0.6)
     sheet.text(places[0] + side / 2, y + side + 0.06, image.rsplit("/", 1)[-1], side)
     for x, prediction in zip(places[1:], predictions, strict=True):
         if prediction is None:
             sheet.square(x, y, side, "0.5", facecolor=OUTSIDE, linewidth=0.5, zorder=0.5)
             sheet.text(x + side / 2, y + side / 2, MISSING, side, 8, va="center")
             continue
-        _place(sheet, x, y, side, prediction, prediction.map, MAP_COLOURS)
-        sheet.text(x + side / 2, y + side + 0.06, prediction.outcome if short else prediction.caption, side)
+        _place(sheet, x, y, side, prediction, prediction.map, MAP_COLOURS, window)
+        lines = [prediction.outcome] if short else [prediction.caption, prediction.outcome]
+        for number, line in enumerate(lines):
+            sheet.text(x + side / 2, y + side + 0.06 + 0.3 * number, line, side)
         if prediction.share < 1:
             corner = (places[0] + prediction.start * side, y + prediction.start * side)
             sheet.square(*corner, prediction.share * side, "black", linewidth=0.9)
             sheet.square(*corner, prediction.share * side, "white", linewidth=0.9, linestyle=DASHED)
     widest = _widest(predictions)
-    for x, prediction in zip(places, [widest, *predictions], strict=True):
+    _outline(sheet, places[0], y, side, widest, widest.mask, OUTLINE, WHOLE)
+    for x, prediction in zip(places[1:], predictions, strict=True):
         if prediction is not None:
-            _outline(sheet, x, y, side, widest)
+            _outline(sheet, x, y, side, prediction, prediction.map > 0.5, CONTOUR, window, linestyle="dotted")
+            _outline(sheet, x, y, side, widest, widest.mask, OUTLINE, window)
     return any(prediction.share < 1 for prediction in predictions if prediction)
 
 
@@ -228,7 +289,8 @@ def _widest(predictions: list[Prediction | None]) -> Prediction:
 
 
 def _legend(sheet: Sheet, *, cropped: bool) -> None:
-    handles: list[Any] = [Line2D([], [], color=OUTLINE, linewidth=1.6, label="outline of the ground truth")]
+    threshold = Line2D([], [], color="0.4", linewidth=1.2, linestyle="dotted", label="pixels above the threshold")
+    handles: list[Any] = [Line2D([], [], color=OUTLINE, linewidth=1.6, label="outline of the defect"), threshold]
     if cropped:
         handles.append(Line2D([], [], color="0.2", linewidth=0.9, linestyle=DASHED, label="centre crop"))
         handles.append(Patch(facecolor=OUTSIDE, edgecolor="0.5", linewidth=0.5, label="outside the crop: no map"))
@@ -236,25 +298,44 @@ def _legend(sheet: Sheet, *, cropped: bool) -> None:
 
 
 def _place(
-    sheet: Sheet, x: float, y: float, side: float, prediction: Prediction, values: NDArray[Any], colours: str
+    sheet: Sheet,
+    x: float,
+    y: float,
+    side: float,
+    prediction: Prediction,
+    values: NDArray[Any],
+    colours: str,
+    window: Window = WHOLE,
 ) -> None:
-    """Draw values in the square of the image that the map covers."""
+    """Draw values in the square of the image that the map covers, as far as the window shows it."""
     sheet.square(x, y, side, "0.5", facecolor=OUTSIDE, linewidth=0.5, zorder=0.5)
-    shown = prediction.share * side
-    sheet.image(x + prediction.start * side, y + prediction.start * side, shown, shown, values, colours)
+    part, left, top = window.cut(values, prediction.start, prediction.share)
+    # Side of a pixel of the map on the sheet.
+    pixel = prediction.share / values.shape[0] / window.side * side
+    sheet.image(x + left * side, y + top * side, part.shape[1] * pixel, part.shape[0] * pixel, part, colours)
 
 
-def _outline(sheet: Sheet, x: float, y: float, side: float, prediction: Prediction) -> None:
-    if not prediction.mask.any():
+def _outline(
+    sheet: Sheet,
+    x: float,
+    y: float,
+    side: float,
+    prediction: Prediction,
+    region: NDArray[np.bool_],
+    colour: str,
+    window: Window,
+    linestyle: str = "solid",
+) -> None:
+    """Draw the outline of a region of the map, as far as the window shows it."""
+    part, left, top = window.cut(region, prediction.start, prediction.share)
+    if not part.any():
         return
-    # Padded, so that the outline of a defect at the border is closed.
-    steps = [
-        prediction.start * side + (np.arange(-1, n + 1) + 0.5) * prediction.share * side / n
-        for n in prediction.mask.shape
-    ]
-    for colour, width in (("black", 1.3), (OUTLINE, 0.7)):
-        style = {"levels": [0.5], "colors": colour, "linewidths": width, "zorder": 2}
-        sheet.axes.contour(x + steps[1], y + steps[0], np.pad(prediction.mask, 1).astype(float), **style)
+    pixel = prediction.share / region.shape[0] / window.side * side
+    # Padded, so that the outline of a region at the border is closed.
+    across, down = ((np.arange(-1, n + 1) + 0.5) * pixel for n in (part.shape[1], part.shape[0]))
+    for drawn, width in (("black", 1.3), (colour, 0.7)):
+        style = {"levels": [0.5], "colors": drawn, "linewidths": width, "linestyles": linestyle, "zorder": 2}
+        sheet.axes.contour(x + left * side + across, y + top * side + down, np.pad(part, 1).astype(float), **style)
 
 
 def _colour_bar(sheet: Sheet, x: float, y: float, height: float) -> None:

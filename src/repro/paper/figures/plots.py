@@ -30,13 +30,13 @@ NORMAL, ANOMALOUS = ("normal", "#0072B2", "o"), ("anomalous", "#D55E00", "x")
 
 
 def metric_dots(results: Results) -> Picture:
-    """The four published metrics by category: marks at the mean over seeds, lines from least to greatest."""
+    """The four published metrics by category: marks at the mean over seeds, lines over the interval."""
     parts = [
         f"{name}, {category}: " + _means(results, variant, category)
         for variant, name in results.names.items()
         for category in results.study.categories
     ]
-    alt = f"Four panels of dots, one a metric, from 0 to 1, by category and model. {'; '.join(parts)}."
+    alt = f"Four panels of dots with intervals, one a metric, by category and model. {'; '.join(parts)}."
     return FigureRecord(file="metrics.svg", kind="metrics", alt=alt), partial(_metric_dots, results)
 
 
@@ -57,8 +57,14 @@ def _metric_dots(results: Results) -> Sheet:
     sheet = Sheet(0.55 + height + 1.3)
     for column, (metric, title) in enumerate(METRICS.items()):
         x = left + column * (width + gap)
-        axes = sheet.plot(x, 0.55, width, height, xlim=(0, 1), ylim=(len(categories) - 0.5, -0.5))
-        axes.set(xticks=[0, 0.25, 0.5, 0.75, 1], xticklabels=["0", "", "0.5", "", "1"], yticks=[])
+        # From a tenth below all that is drawn, so that differences use the width.
+        lows = [
+            one for variant in names for category in categories for one in _ends(results, variant, category, metric)
+        ]
+        least = math.floor(10 * min(lows, default=0.0)) / 10
+        axes = sheet.plot(x, 0.55, width, height, xlim=(least, 1), ylim=(len(categories) - 0.5, -0.5))
+        ticks = [least, (least + 1) / 2, 1]
+        axes.set(xticks=ticks, xticklabels=[f"{tick:.2g}" for tick in ticks], yticks=[])
         sheet.text(x + width / 2, 0.12, title, width, 8)
         for row, category in enumerate(categories):
             if row % 2:
@@ -72,7 +78,9 @@ def _metric_dots(results: Results) -> Sheet:
                 if not values:
                     axes.text(0.5, y, MISSING, size=SIZE - 1, color=style["color"], ha="center", va="center")
                     continue
-                axes.plot([min(values), max(values)], [y, y], color=style["color"], linewidth=1.2, clip_on=False)
+                ends = _ends(results, variant, category, metric)
+                axes.plot(ends, [y, y], color=style["color"], linewidth=0.9, alpha=0.6, clip_on=False)
+                axes.plot([min(values), max(values)], [y, y], color=style["color"], linewidth=2.2, clip_on=False)
                 axes.plot([fmean(values)], [y], linestyle="", markersize=4.5, clip_on=False, zorder=3, **_dot(style))
     sheet.legend(sheet.height - 0.28, _legend(names, lines=False))
     return sheet
@@ -224,6 +232,63 @@ def _growth(pairs: Sequence[CostPair]) -> Sheet:
     return sheet
 
 
+def leak_dots(results: Results) -> Picture:
+    """F1 of each training by where its thresholds come from: the test images, their other half, normal images."""
+    cells = [cell for key in results.ordered if (cell := results.cells[key]).sound]
+    parts = [f"{results.names[one.variant]}, {one.category}, seed {one.seed}: {_sources(one)}" for one in cells]
+    alt = f"Two panels of joined dots, image F1 and pixel F1, a line a training. {'; '.join(parts)}."
+    return FigureRecord(file="thresholds.svg", kind="thresholds", alt=alt), partial(_leak_dots, results, cells)
+
+
+#: Where thresholds come from, and the mark of each.
+SOURCES = (
+    ("the same test images", {"marker": "o", "color": "#D55E00"}),
+    ("other test images", {"marker": "s", "color": "#0072B2"}),
+    ("held-out normal images", {"marker": "^", "color": "#009E73"}),
+)
+
+
+def _f1s(cell: CellRecord, kind: str) -> list[float | None]:
+    """F1 by `SOURCES`; None where no image was held out."""
+    metric = f"{kind}_f1"
+    held_out = getattr(cell.held_out.deviations, metric) if cell.held_out else None
+    return [getattr(cell.raw, metric), getattr(cell.sound, metric), held_out]
+
+
+def _sources(cell: CellRecord) -> str:
+    return ", ".join(
+        f"{kind} F1 " + " / ".join("none" if value is None else f"{value:.3f}" for value in _f1s(cell, kind))
+        for kind in ("image", "pixel")
+    )
+
+
+def _leak_dots(results: Results, cells: Sequence[CellRecord]) -> Sheet:
+    step, top, left, gap = min(0.42, (HEIGHT - 2.2) / max(len(cells), 1)), 0.55, 5.6, 0.6
+    height = step * len(cells)
+    width = (WIDTH - left - 0.3) / 2 - gap
+    sheet = Sheet(top + height + 1.35)
+    for column, kind in enumerate(("image", "pixel")):
+        x = left + column * (width + gap)
+        shown = [value for cell in cells for value in _f1s(cell, kind) if value is not None]
+        least = math.floor(10 * min(shown, default=0.0)) / 10
+        axes = sheet.plot(x, top, width, height, xlim=(least, 1), ylim=(len(cells) - 0.5, -0.5), yticks=[])
+        sheet.text(x + width / 2, 0.12, f"{kind} F1", width, 8)
+        for row, cell in enumerate(cells):
+            if not column:
+                words = f"{cell.category}, {results.names[cell.variant]}"
+                words += f", seed {cell.seed}" if len(results.seeds(cell.variant)) > 1 else ""
+                sheet.text(left - 0.2, top + (row + 0.5) * step, words, left - 0.3, 7, ha="right", va="center")
+            values = _f1s(cell, kind)
+            known = [value for value in values if value is not None]
+            axes.plot([min(known), max(known)], [row, row], color="0.6", linewidth=0.9, zorder=1, clip_on=False)
+            for value, (_, style) in zip(values, SOURCES, strict=True):
+                if value is not None:
+                    axes.plot([value], [row], linestyle="", markersize=4, clip_on=False, zorder=3, **style)
+    marks = [Line2D([], [], linestyle="", markersize=4, label=label, **style) for label, style in SOURCES]
+    sheet.legend(sheet.height - 0.28, marks)
+    return sheet
+
+
 def _truth(cell: CellRecord) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     truth = np.array([score.defect != GOOD for score in cell.scores])
     return truth, np.array([score.score for score in cell.scores])
@@ -231,6 +296,14 @@ def _truth(cell: CellRecord) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
 
 def _values(results: Results, variant: str, category: str, metric: str) -> list[float]:
     return [getattr(cell.metrics, metric) for cell in cells_of(results, variant, category)]
+
+
+def _ends(results: Results, variant: str, category: str, metric: str) -> list[float]:
+    """Ends of the interval over the test images, each the mean over seeds; none without results."""
+    intervals = [getattr(cell.intervals, metric) for cell in cells_of(results, variant, category)]
+    if not intervals:
+        return []
+    return [fmean(one.low for one in intervals), fmean(one.high for one in intervals)]
 
 
 def _styles(names: dict[str, str]) -> list[dict[str, Any]]:

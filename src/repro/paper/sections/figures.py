@@ -13,6 +13,7 @@ KINDS = (
     "claims",
     "pipeline",
     "metrics",
+    "thresholds",
     "distributions",
     "curves",
     "receptive_field",
