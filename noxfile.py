@@ -27,6 +27,8 @@ SCRIPTS = "Scripts" if sys.platform == "win32" else "bin"
 PROOFS: dict[str, tuple[Sequence[str], Sequence[str]]] = {
     # The coreset against anomalib's on 40,000 real patches; ten minutes.
     "coreset": (["pytest", "tests/proofs"], []),
+    # The exported crate against its profile; three minutes.
+    "crate": (["pytest", "tests/crate"], ["roc-validator>=0.13"]),
     # The smoke study with two threads and with another anomalib; ten minutes.
     "drift": (["python", "benchmarks/drift.py"], []),
     # A folder in VisA layout and a third model through every stage; three minutes.
@@ -53,7 +55,7 @@ PROOFS: dict[str, tuple[Sequence[str], Sequence[str]]] = {
     "slurm": (["pytest", "tests/slurm"], EXTRAS["slurm"]),
 }
 # Folders of tests that proofs run.
-HEAVIER = ("extending", "faults", "gpu", "installed", "kubernetes", "pages", "proofs", "scale", "slurm")
+HEAVIER = ("crate", "extending", "faults", "gpu", "installed", "kubernetes", "pages", "proofs", "scale", "slurm")
 
 
 def run(session: nox.Session, command: str, *arguments: str) -> None:

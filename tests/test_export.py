@@ -55,3 +55,20 @@ def test_a_cropped_map_is_in_the_middle_of_its_image() -> None:
     assert result.shape == (16, 32)
     assert (result[4:12, 8:24] == 1).all()
     assert result.sum() == 8 * 16 - (16 * 32 - 8 * 16)
+
+
+def test_descriptions_of_the_software_for_programs_agree_with_the_package() -> None:
+    import tomllib
+
+    from repro import __version__
+    from repro.runs import PROJECT_ROOT
+
+    project = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    codemeta = json.loads((PROJECT_ROOT / "codemeta.json").read_text(encoding="utf-8"))
+    zenodo = json.loads((PROJECT_ROOT / ".zenodo.json").read_text(encoding="utf-8"))
+    citation = (PROJECT_ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert codemeta["version"] == __version__
+    assert f"version: {__version__}\n" in citation
+    assert codemeta["description"] == project["description"]
+    assert zenodo["license"] == project["license"]
+    assert f'title: "{zenodo["title"]}"' in citation

@@ -8,6 +8,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,17 @@ from repro.runs import Cell, RunFolder, read_root, write_text
 
 PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
 REPOSITORY = "https://github.com/HanwenLiao/eng-ai-agents-hw"
+LICENCE = "https://spdx.org/licenses/Apache-2.0"
 RESULTS = ("results.json", "verdicts.json", "guards.json", "environment.json", "timings.json")
 PAPERS = ("paper.md", "paper.pdf", "paper.html")
+#: Media types by suffix.
+ENCODINGS = {
+    ".json": "application/json",
+    ".md": "text/markdown",
+    ".pdf": "application/pdf",
+    ".html": "text/html",
+    ".yml": "application/yaml",
+}
 #: Descriptions of the exported files, for the crate and the CODECHECK manifest.
 DESCRIPTIONS = {
     "results.json": "Measurements",
@@ -131,11 +141,19 @@ def _quoted(text: str) -> str:
 
 def _write_crate(folder: Path, inputs: Inputs) -> None:
     """Describe the folder as a Process Run Crate: one run of the workflow with its inputs and results."""
-    crate = ROCrate()
+    # The version that the profile is built on.
+    crate = ROCrate(version="1.1")
     study, data = inputs.results.study, inputs.results.data
     crate.name = f"{study.title} (study {study.name})"
     crate.description = "A reproduction of a published study on visual anomaly detection, with its results."
-    crate.license = "https://spdx.org/licenses/Apache-2.0"
+    crate.root_dataset["license"] = _entity(crate, LICENCE, "CreativeWork", name="Apache License 2.0", url=LICENCE)
+    # Finished with its paper; the folder's own times are those of the export.
+    ended = datetime.fromtimestamp((folder / "report" / "paper.html").stat().st_mtime, UTC).isoformat(
+        timespec="seconds"
+    )
+    maintainers = _entity(crate, "#maintainers", "Organization", name="The repro maintainers", url=REPOSITORY)
+    crate.root_dataset["author"] = crate.root_dataset["publisher"] = maintainers
+    crate.root_dataset["datePublished"] = ended
     profile = _entity(crate, PROFILE, "CreativeWork", name="Process Run Crate", version="0.5")
     crate.root_dataset["conformsTo"] = profile
     software = _entity(
@@ -143,16 +161,14 @@ def _write_crate(folder: Path, inputs: Inputs) -> None:
         "#repro",
         "SoftwareApplication",
         name="repro",
+        url=REPOSITORY,
         softwareVersion=f"{__version__}, commit {inputs.environment.commit}",
         softwareRequirements=[f"{name} {version}" for name, version in inputs.environment.packages.items()],
     )
     images = _entity(crate, "#images", "Dataset", name=data.name, identifier=f"sha256:{data.fingerprint}")
     parameter = _entity(crate, "#study", "PropertyValue", name="study", value=study.name, identifier=study.fingerprint)
-    files: list[Any] = [
-        crate.add_file(folder / "report" / name, f"report/{name}", properties={"name": DESCRIPTIONS[name]})
-        for name in (*RESULTS, *PAPERS)
-    ]
-    files.append(crate.add_file(folder / "codecheck.yml", "codecheck.yml", properties={"name": "CODECHECK manifest"}))
+    files: list[Any] = [_file(crate, folder, f"report/{name}", DESCRIPTIONS[name]) for name in (*RESULTS, *PAPERS)]
+    files.append(_file(crate, folder, "codecheck.yml", "CODECHECK manifest"))
     names = {"report/figures": "Figures of the paper", "tables": "Tables of the paper as CSV"}
     names |= {part.name: f"Anomaly maps of {part.name}, float32 TIFF" for part in _map_folders(folder)}
     files += [crate.add_dataset(folder / name, f"{name}/", properties={"name": text}) for name, text in names.items()]
@@ -161,6 +177,8 @@ def _write_crate(folder: Path, inputs: Inputs) -> None:
         "#run",
         "CreateAction",
         name=f"repro reproduce --study {study.name}",
+        agent=maintainers,
+        endTime=ended,
         instrument=software,
         object=[images, parameter],
         result=files,
@@ -168,6 +186,11 @@ def _write_crate(folder: Path, inputs: Inputs) -> None:
     )
     crate.root_dataset["mentions"] = action
     crate.metadata.write(folder)
+
+
+def _file(crate: ROCrate, folder: Path, name: str, title: str) -> Any:
+    kind = ENCODINGS[Path(name).suffix]
+    return crate.add_file(folder / name, name, properties={"name": title, "encodingFormat": kind})
 
 
 def _map_folders(folder: Path) -> Iterable[Path]:

@@ -24,6 +24,11 @@ from repro.paper.trace import Source
 from repro.records.figures import FigureRecord
 from repro.records.metrics import ImageScore
 from repro.records.results import CellRecord, Results
+from repro.records.verdicts import Verdict
+
+#: The published study and its author, for programs.
+STUDY = "https://github.com/HanwenLiao/eng-ai-agents-hw"
+AUTHOR = {"@type": "Person", "name": "Hanwen Liao"}
 
 
 def to_html(written: Written, report: Path, inputs: Inputs, templates: Path) -> str:
@@ -51,9 +56,29 @@ def to_html(written: Written, report: Path, inputs: Inputs, templates: Path) -> 
         page,
     )
     # Last, so that nothing in them is mistaken for a mark.
-    for name, text in (("style", style), ("script", script), ("images", _json(images))):
+    reviews = _json(claim_reviews(inputs.verdicts.verdicts))
+    for name, text in (("style", style), ("script", script), ("images", _json(images)), ("reviews", reviews)):
         page = page.replace(f"<!--{name}-->", text)
     return page
+
+
+def claim_reviews(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
+    """Each judged claim as JSON-LD, which search engines and fact-checking tools read: https://schema.org/ClaimReview."""
+    author = {"@type": "Organization", "name": "The repro maintainers"}
+    study = {"@type": "ScholarlyArticle", "name": "HW2-Paper", "url": STUDY, "author": AUTHOR}
+    return [
+        {
+            "@context": "https://schema.org",
+            "@type": "ClaimReview",
+            "claimReviewed": one.statement,
+            "itemReviewed": {"@type": "Claim", "author": AUTHOR, "appearance": study | {"pagination": one.place}},
+            "author": author,
+            "reviewRating": {"@type": "Rating", "alternateName": one.verdict},
+            "reviewBody": one.measured or one.rule,
+        }
+        for one in verdicts
+        if one.verdict != "not tested"
+    ]
 
 
 def browsable(results: Results, sheets: Sequence[FigureRecord]) -> dict[str, Any]:

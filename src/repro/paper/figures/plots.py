@@ -52,7 +52,7 @@ def _metric_dots(results: Results) -> Sheet:
     categories, names = results.study.categories, results.names
     apart = min(0.28, ((HEIGHT - 2.5) / len(categories) - 0.25) / len(names))
     step = apart * len(names) + 0.25
-    height, left, gap = step * len(categories), 2.1, 0.35
+    height, left, gap = step * len(categories), 2.1, 0.6
     width = (WIDTH - left - 0.3) / len(METRICS) - gap
     sheet = Sheet(0.55 + height + 1.3)
     for column, (metric, title) in enumerate(METRICS.items()):
