@@ -40,3 +40,16 @@ def test_the_outcome_of_an_image_follows_from_its_score(name: str, score: float,
 
 def test_the_image_that_set_the_threshold_is_missed_though_its_score_was_rounded_up() -> None:
     assert outcomes(0.1234556, {"bent/000.png": 0.123456})["grid/test/bent/000.png"]["verdict"] == "missed"
+
+
+def test_each_judged_claim_is_a_claim_review() -> None:
+    from repro.paper.page import claim_reviews
+    from repro.records.verdicts import Verdicts
+    from repro.runs import PROJECT_ROOT
+
+    text = (PROJECT_ROOT / "report" / "embedded" / "verdicts.json").read_text(encoding="utf-8")
+    verdicts = Verdicts.model_validate_json(text).verdicts
+    reviews = claim_reviews(verdicts)
+    assert len(reviews) == sum(one.verdict != "not tested" for one in verdicts)
+    assert {review["@type"] for review in reviews} == {"ClaimReview"}
+    assert {review["reviewRating"]["alternateName"] for review in reviews} <= {one.verdict for one in verdicts}

@@ -18,7 +18,7 @@ class Limits:
     random_teachers: tuple[str, ...]
     #: Variants whose teacher this project distilled.
     own_teachers: tuple[str, ...]
-    #: Variants of the sound protocol.
+    #: Variants of the sound protocol with a backbone.
     sound: tuple[str, ...]
     random_backbones: tuple[str, ...]
     #: Variants whose penalty images are not Imagenette.
@@ -45,7 +45,11 @@ def limits(results: Results) -> Limits:
         step=1 / least_anomalous if least_anomalous else None,
         random_teachers=tuple(name for name, variant in variants.items() if _kind(variant, "teacher") == "random"),
         own_teachers=tuple(name for name, variant in variants.items() if _kind(variant, "teacher") == "distilled"),
-        sound=tuple(name for name, variant in variants.items() if variant.settings.get("protocol") == "sound"),
+        sound=tuple(
+            name
+            for name, variant in variants.items()
+            if variant.settings.get("protocol") == "sound" and _kind(variant, "backbone")
+        ),
         random_backbones=tuple(name for name, variant in variants.items() if _kind(variant, "backbone") == "random"),
         other_penalty=tuple(
             name for name, variant in variants.items() if _kind(variant, "penalty") not in ("imagenette", None)

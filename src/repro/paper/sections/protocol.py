@@ -88,7 +88,7 @@ def protocol(results: Results) -> Protocol:
 
 def _is_default(key: str, value: Any) -> bool:
     """Whether the table of settings leaves a setting out."""
-    return (key == "blur" and not value) or (key == "seeds" and value is None)
+    return (key in ("blur", "held_out") and not value) or (key == "seeds" and value is None)
 
 
 def _setting(value: Any) -> Any:
