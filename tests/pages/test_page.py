@@ -199,6 +199,13 @@ def test_test_images_are_browsed_with_the_keyboard_alone(page: Page) -> None:
     assert before
     assert after
     assert after["width"] > before["width"]
+    page.keyboard.press("ArrowRight")
+    moved = viewer.locator(".port > *").evaluate_all("tiles => tiles.map(tile => tile.style.transform)")
+    assert len(moved) == 4
+    assert len(set(moved)) == 1
+    assert re.fullmatch(r"scale\(1\.5\) translate\(-6\.6\d*%, 0%\)", moved[0])
+    page.keyboard.press("n")
+    assert viewer.locator(".port > *").first.evaluate("tile => tile.style.transform") == moved[0]
     page.keyboard.press("Escape")
     assert viewer.is_hidden()
     assert page.evaluate("document.activeElement.closest('#cards') !== null")

@@ -35,6 +35,8 @@ def figure_sources(figure: FigureRecord, results: Results) -> tuple[Source, ...]
             return tuple(Source(FILE, ("retrieval", key)) for key in searched if key in results.retrieval)
         case "receptive_field":
             return (Source(FILE, ("receptive_field", "networks", "small", "layers")),)
+        case "receptive_table":
+            return (Source(FILE, ("receptive_field", "networks")), Source("verdicts.json", ("verdicts",)))
         case "published":
             return (Source("../published/results.json", ("cells",)),)
         case "cost":

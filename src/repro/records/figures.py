@@ -20,6 +20,7 @@ class FigureRecord(Record):
         "heat_maps",
         "similarity",
         "receptive_field",
+        "receptive_table",
         "contact_sheet",
         "cost",
         # Of the study's own outputs.

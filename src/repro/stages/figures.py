@@ -14,7 +14,7 @@ from repro.paper.figures.heat_maps import heat_maps, overview
 from repro.paper.figures.images import image_loader
 from repro.paper.figures.pipeline import pipeline
 from repro.paper.figures.plots import curves, distributions, growth, leak_dots, metric_dots
-from repro.paper.figures.receptive_field import receptive_field
+from repro.paper.figures.receptive_field import receptive_field, receptive_table
 from repro.paper.figures.sheet import STYLE, Picture, unique_name
 from repro.paper.figures.similarity import similarity
 from repro.paper.scope import shown_categories
@@ -57,7 +57,8 @@ def draw(folder: RunFolder, progress: Callable[[int, int], None] | None = None, 
 def _pictures(folder: RunFolder, results: Results) -> Iterator[Picture]:
     load_image = image_loader(folder, results)
     shown = shown_categories(results)
-    yield claims(read_record(folder.report / "verdicts.json", Verdicts, hint=HINT).verdicts)
+    verdicts = read_record(folder.report / "verdicts.json", Verdicts, hint=HINT).verdicts
+    yield claims(verdicts)
     yield pipeline()
     yield metric_dots(results)
     if any(cell.sound for cell in results.cells.values()):
@@ -72,6 +73,7 @@ def _pictures(folder: RunFolder, results: Results) -> Iterator[Picture]:
         for category in shown:
             yield from similarity(results, variant, category, load_image)
     yield from receptive_field(results, load_image)
+    yield from receptive_table(results, verdicts)
     path = folder.report.parent / "bench.json"
     if path.is_file():
         yield growth(read_record(path, Bench, hint="run `nox -s bench`"))

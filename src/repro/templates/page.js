@@ -95,6 +95,8 @@ viewer.addEventListener("click", event => {
   if (event.target === viewer) viewer.close();
 });
 viewer.addEventListener("keydown", event => {
+  const move = { ArrowLeft: [10, 0], ArrowRight: [-10, 0], ArrowUp: [0, 10], ArrowDown: [0, -10] }[event.key];
+  if (move && shownAt >= 0 && zoom > 1 && event.target.type !== "range") { event.preventDefault(); movePart(...move); }
   const action = { "+": "larger", "=": "larger", "-": "smaller", n: "next", p: "previous" }[event.key];
   if (action) { event.preventDefault(); actions[action](); }
 });
@@ -143,31 +145,49 @@ const tile = (image, offset) => {
 };
 const short = number => Number(number.toPrecision(4)).toString().replace("-", "−");
 const judged = one => `score ${short(one.score)}, threshold ${short(one.threshold)}: `;
+// Enlarged, all tiles of an image show the same part of it: they move together, by dragging or the arrow keys.
+const part = { x: 0, y: 0 };
+const place = () => {
+  const farthest = 50 * (1 - 1 / zoom);
+  for (const axis of ["x", "y"]) part[axis] = Math.min(farthest, Math.max(-farthest, part[axis]));
+  all(".port > *", body).forEach(shown => { shown.style.transform = `scale(${zoom}) translate(${part.x}%, ${part.y}%)`; });
+};
+const movePart = (x, y) => { part.x += x / zoom; part.y += y / zoom; place(); };
 const openImage = index => {
-  if (shownAt < 0) zoom = 1;
+  if (shownAt < 0) { zoom = 1; part.x = part.y = 0; }
   shownAt = index;
   const image = found[index];
   $("#viewer-title").textContent = `${image.image} (${index + 1} of ${found.length})`;
   const row = make("div", { class: "row" });
   draw = () => {
-    const side = `${Math.round(260 * zoom)}px`;
+    zoom = Math.max(1, zoom);
+    const side = "min(260px, 76vw)";
     row.replaceChildren(...["input, with the outline of the ground truth", ...models].map((name, offset) => {
       const shown = offset ? make("div", { class: "stack" }, tile(image, 0), tile(image, offset)) : tile(image, 0);
       const seen = image.seen[offset - 1];
       if (offset) shown.lastChild.classList.add("over");
-      shown.style.width = side;
+      const port = make("div", { class: "port" }, shown);
+      port.style.width = side;
       const words = make("figcaption", {}, make("b", {}, name), seen ? make("br") : "", seen ? judged(seen) + seen.verdict : seen === null ? ": missing" : "");
       words.style.maxWidth = side;
-      return make("figure", {}, shown, words);
+      return make("figure", {}, port, words);
     }));
   };
   const weight = make("input", { type: "range", min: "0", max: "100", value: "60", "aria-label": "Opacity of the maps" });
   const blend = () => all(".over", row).forEach(map => { map.style.opacity = weight.value / 100; });
   weight.addEventListener("input", blend);
   const redraw = draw;
-  draw = () => { redraw(); blend(); };
+  draw = () => { redraw(); blend(); place(); };
+  // A drag over a tile moves by shares of its side.
+  row.addEventListener("pointermove", event => {
+    const port = event.target.closest(".port");
+    if (!event.buttons || !port || zoom === 1) return;
+    event.preventDefault();
+    movePart(100 * event.movementX / port.clientWidth, 100 * event.movementY / port.clientHeight);
+  });
   body.replaceChildren(make("label", { class: "filter" }, "Map over image ", weight), row);
   open();
+  place();
 };
 const step = by => { if (shownAt >= 0) openImage((shownAt + by + found.length) % found.length); };
 

@@ -23,7 +23,7 @@ from repro.records.results import Results
 from repro.runs import RunFolder, writing
 
 #: Side of a tile in pixels.
-TILE = 176
+TILE = 256
 #: Greatest height of a sheet; WebP allows 16,383 pixels.
 MOST_PIXELS = 16_000
 QUALITY = 62

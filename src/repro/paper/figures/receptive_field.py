@@ -1,18 +1,21 @@
 """Receptive field: one drawn on a test image."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from matplotlib.patches import FancyArrowPatch
 
 from repro.paper.figures.images import ImageLoader
-from repro.paper.figures.sheet import SIZE, Picture, Sheet
+from repro.paper.figures.sheet import SIZE, WIDTH, Picture, Sheet
 from repro.records.figures import FigureRecord
 from repro.records.receptive_field import NetworkRecord
 from repro.records.results import Results
+from repro.records.verdicts import Verdict
 
 FIELD, NEXT = "#0072B2", "#D55E00"
+#: Networks that the published table may mean, by name in results.json.
+PADDINGS = {"small-padded": "padded, as the table says", "small": "not padded, as trained"}
 
 
 def receptive_field(results: Results, load_image: ImageLoader) -> Iterator[Picture]:
@@ -62,6 +65,51 @@ def _receptive_field(network: NetworkRecord, size: int, image: str, load_image: 
     bottom = top + (first + field) * scale
     _measure(sheet, start + first * scale, start + (first + field) * scale, bottom - 0.45, f"receptive field {field}")
     sheet.text(start + side / 2, top + side + 0.12, "first window (solid) and the next one (dashed)", side)
+    return sheet
+
+
+def receptive_table(results: Results, verdicts: Sequence[Verdict]) -> Iterator[Picture]:
+    """How far the published output widths are from those of the network with and without padding, by layer."""
+    published = {
+        one.claim.removeprefix("rf-").removesuffix("-output"): int(one.published)
+        for one in verdicts
+        if one.claim.startswith("rf-") and one.claim.endswith("-output") and one.published.isdigit()
+    }
+    networks = results.receptive_field.networks
+    if not published or not PADDINGS.keys() <= networks.keys():
+        return
+    widths = {
+        name: {layer.name: layer.output for layer in networks[name].layers if layer.name in published}
+        for name in PADDINGS
+    }
+    parts = [
+        f"{layer}: published {width}, "
+        + ", ".join(f"{words} {widths[name][layer]}" for name, words in PADDINGS.items())
+        for layer, width in published.items()
+    ]
+    alt = f"The width of each layer's output less the published one, with and without padding. {'; '.join(parts)}."
+    record = FigureRecord(file="receptive-table.svg", kind="receptive_table", alt=alt)
+    yield record, partial(_receptive_table, published, widths)
+
+
+def _receptive_table(published: Mapping[str, int], widths: Mapping[str, Mapping[str, int]]) -> Sheet:
+    sheet, layers = Sheet(4.6), list(published)
+    differences = {name: [widths[name][layer] - published[layer] for layer in layers] for name in PADDINGS}
+    reach = max(abs(one) for row in differences.values() for one in row) + 2.5
+    axes = sheet.plot(1.8, 0.3, WIDTH - 2.4, 2.9, xlim=(-0.5, len(layers) - 0.5), ylim=(-reach, reach))
+    axes.axhline(0, color="0.2", linewidth=1)
+    axes.set_xticks(range(len(layers)), [f"{layer}\n{published[layer]}" for layer in layers])
+    axes.set_ylabel("pixels from the\npublished width", size=SIZE, labelpad=2)
+    handles = []
+    for (name, words), colour, marker in zip(PADDINGS.items(), (FIELD, NEXT), ("o", "s"), strict=True):
+        style = {"color": colour, "marker": marker, "markersize": 4.5, "linestyle": ""}
+        handles += axes.plot(range(len(layers)), differences[name], label=words, **style)
+        for place, (layer, value) in enumerate(zip(layers, differences[name], strict=True)):
+            above = value > 0
+            words = str(widths[name][layer])
+            style = {"size": SIZE - 0.5, "ha": "center", "va": "bottom" if above else "top", "color": colour}
+            axes.annotate(words, (place, value), (0, 6 if above else -6), textcoords="offset points", **style)
+    sheet.legend(4.3, handles)
     return sheet
 
 

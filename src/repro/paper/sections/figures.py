@@ -17,6 +17,7 @@ KINDS = (
     "distributions",
     "curves",
     "receptive_field",
+    "receptive_table",
     "cost",
     "published",
 )
