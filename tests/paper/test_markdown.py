@@ -30,7 +30,9 @@ def test_a_result_typed_into_the_papers_own_template_stops_the_build(
     shutil.copytree(TEMPLATES, templates)
     template = templates / "paper.md.jinja"
     text = template.read_text(encoding="utf-8")
-    template.write_text(text.replace("all of them with intervals", "all of them with intervals, 0.9833 on grid", 1), encoding="utf-8")
+    template.write_text(
+        text.replace("all of them with intervals", "all of them with intervals, 0.9833 on grid", 1), encoding="utf-8"
+    )
     monkeypatch.setattr("repro.paper.build.TEMPLATES", templates)
     with pytest.raises(ReproError, match=r"0\.9833 is typed by hand") as caught:
         paper.render(folder)

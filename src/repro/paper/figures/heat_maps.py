@@ -77,6 +77,11 @@ class Prediction:
         return f"{'flagged' if self.flagged else 'not flagged'}; {self.covered:.0%} of defect"
 
     @property
+    def short(self) -> str:
+        """The outcome in as few words as fit below a small map."""
+        return f"{'flagged' if self.flagged else 'missed'}, {self.covered:.0%}"
+
+    @property
     def covered(self) -> float:
         """Share of the defect's pixels in the map that are above the pixel threshold; 0 where it has none."""
         return float((self.map > 0.5)[self.mask].mean()) if self.mask.any() else 0.0
@@ -267,7 +272,7 @@ def _row(
             sheet.text(x + side / 2, y + side / 2, MISSING, side, 8, va="center")
             continue
         _place(sheet, x, y, side, prediction, prediction.map, MAP_COLOURS, window)
-        lines = [prediction.outcome] if short else [prediction.caption, prediction.outcome]
+        lines = [prediction.short] if short else [prediction.caption, prediction.outcome]
         for number, line in enumerate(lines):
             sheet.text(x + side / 2, y + side + 0.06 + 0.3 * number, line, side)
         if prediction.share < 1:
