@@ -85,7 +85,7 @@ def test_the_first_page_of_an_official_report_has_no_warning(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("source", "warning"),
     [
-        ("procedural", "Every image of our own trainings was drawn by a program"),
+        ("procedural", "The images of our own trainings were drawn by a program"),
         ("folder", "**Not the official data.**"),
     ],
 )
