@@ -12,6 +12,7 @@ from example_predictions import random_predictions
 from qdrant_client import QdrantClient
 from qdrant_client.models import Filter
 
+from repro.closure import PACKAGE
 from repro.metrics import crossfit
 from repro.metrics import detection as metrics
 from repro.models import layers as receptive_field
@@ -19,7 +20,6 @@ from repro.models.layers import Field, Layer
 from repro.records.predictions import Predictions
 from repro.records.receptive_field import LayerRecord
 from repro.records.results import Results
-from repro.runs import PROJECT_ROOT
 from repro.search import rankings as search
 from repro.search.client import connect
 from repro.search.scoring import evaluate
@@ -29,7 +29,7 @@ from repro.stages.verdicts import judge
 
 @pytest.fixture(scope="module")
 def guards() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("guards", PROJECT_ROOT / "tests" / "report" / "test_guards.py")
+    spec = importlib.util.spec_from_file_location("guards", PACKAGE / "guards" / "test_guards.py")
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

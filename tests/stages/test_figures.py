@@ -189,7 +189,7 @@ def test_pictures_come_in_the_order_of_the_paper(folder: RunFolder) -> None:
             for variant in ("efficientad", "patchcore")
             for category in ("grid", "tile")
         ),
-        *("receptive-field.svg", "browse-grid.webp", "browse-tile.webp"),
+        *("receptive-field.svg", "receptive-table.svg", "browse-grid.webp", "browse-tile.webp"),
     ]
 
 
@@ -199,7 +199,7 @@ def test_drawing_again_gives_the_same_bytes_deletes_stale_files_and_reports_prog
     progress: list[tuple[int, int]] = []
     draw(folder, lambda done, total: progress.append((done, total)))
     assert contents(folder) == before
-    assert progress == [(done, 15) for done in range(1, 16)]
+    assert progress == [(done, 16) for done in range(1, 17)]
 
 
 def test_every_listed_figure_exists_is_small_and_described(folder: RunFolder) -> None:
@@ -264,12 +264,12 @@ def test_alt_text_of_a_similarity_sheet_marks_the_query_itself(folder: RunFolder
 
 
 def test_a_crop_is_shown_at_its_place_in_the_image(folder: RunFolder) -> None:
-    with Image.open(folder.report / "figures" / "heat-maps.jpg") as image:
+    with Image.open(folder.report / "figures" / "heat-maps-grid.jpg") as image:
         pixels = np.asarray(image.convert("RGB"), np.int16)
-    # PatchCore's map is the third of four centred panels of 3 cm, at 200 dots an inch.
-    side, gap, label, scale = 3.0, 0.15, 0.5, 1.9
-    left = label + (16 - label - scale - 4 * (side + gap)) / 2 + 2 * (side + gap)
-    top = 0.5
+    # PatchCore's map is the third of three panels in either half, at 200 dots an inch.
+    label, gap, between, top, scale = 0.4, 0.08, 0.35, 1.15, 1.45
+    side = (16 - label - scale - between) / 6 - gap
+    left = label + 2 * (side + gap)
     margin = (1 - CROP / PIXELS) / 2
 
     def is_grey(share: float) -> bool:
