@@ -24,7 +24,8 @@ def guard(folder: RunFolder) -> Guards:
     # A damaged or missing file gets one line instead of pytest's many.
     read_record(folder.report / "results.json", Results, hint="run `nox -s reproduce` to make it again")
     command = [sys.executable, "-m", "pytest", str(GUARDS), "--import-mode=importlib", "-q", "--no-header"]
-    command += ["-p", "no:cacheprovider"]
+    # Both would leave folders behind.
+    command += ["-p", "no:cacheprovider", "-p", "no:benchmark"]
     with tempfile.TemporaryDirectory() as temporary:
         output = Path(temporary) / "guards.json"
         options = ["--report", str(folder.report), "--write-guards", str(output)]
