@@ -3,6 +3,7 @@
 A valid data set gives one manifest per category: its CategoryRecord and the SHA-256 of each file.
 """
 
+import errno
 import unicodedata
 import warnings
 from collections import Counter
@@ -154,11 +155,18 @@ def _path_problems(folder: Path, path: Path) -> Iterator[str]:
     if any(parent.is_symlink() for parent in list(path.parents)[: len(path.relative_to(folder).parts) - 1]):
         yield f"{path}: in a linked folder"
         return
-    try:
-        if not path.resolve().is_relative_to(folder.resolve()):
-            yield f"{path}: a link to a file outside {folder.name}"
-    except (OSError, RuntimeError):
+    if _leads_to_itself(path):
         yield f"{path}: a link that leads to itself"
+    elif not path.resolve().is_relative_to(folder.resolve()):
+        yield f"{path}: a link to a file outside {folder.name}"
+
+
+def _leads_to_itself(path: Path) -> bool:
+    try:
+        path.stat()
+    except OSError as error:
+        return error.errno == errno.ELOOP
+    return False
 
 
 def _misplaced(folder: Path, expected: set[Path]) -> Iterator[str]:
