@@ -11,7 +11,7 @@ FILE = "results.json"
 def figure_sources(figure: FigureRecord, results: Results) -> tuple[Source, ...]:
     """Where a figure's numbers are; its maps and images are in the run's folder, named by these."""
     keys = [key for key, cell in results.cells.items() if figure.category in (None, cell.category)]
-    first = [key for key in keys if results.cells[key].seed == results.seeds(results.cells[key].variant)[0]]
+    first = [key for key in keys if results.seeds(results.cells[key].variant)[:1] == (results.cells[key].seed,)]
     categories = shown_categories(results)
     shown = [key for key in first if results.cells[key].category in categories]
     match figure.kind:
